@@ -63,4 +63,6 @@ pub use smol_str::SmolStr;
 pub use sudo::{Sudo, SudoEnvironment, SudoError, read_sudo, without_sudo};
 pub use text::{fits_stars, fits_wildcards, hex, percent_decoded, percent_encoded, wrapped};
 pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};
-pub use timeout::{Signal, Timeout, TimeoutError, late_status, read_span, read_timeout};
+pub use timeout::{
+    Signal, Timeout, TimeoutError, late_notice, late_status, read_span, read_timeout,
+};

@@ -49,6 +49,10 @@ impl Signal {
     }
 
     fn named(name: &str) -> Option<Self> {
+        // `SIG15` (`str2signum`).
+        if name.starts_with(|it: char| it.is_ascii_digit()) {
+            return name.parse().ok().map(Self).filter(|it| it.is_one());
+        }
         let (first, last) = REAL_TIME;
         let offset = |text: &str| match text {
             "" => Some(0),
@@ -124,9 +128,8 @@ impl Timeout<'_> {
     /// What is said when the signal is sent.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        let (signal, command) = (self.signal.name(), self.command.first()?);
-        let text = format!("timeout: sending signal {signal} to command ‘{command}’\n");
-        self.verbose.then_some(text)
+        let command = self.command.first().filter(|_| self.verbose)?;
+        Some(late_notice(self.signal, command))
     }
 
     /// The status when the time is over, of a program that ended by itself (`own`) or by the
@@ -135,6 +138,13 @@ impl Timeout<'_> {
     pub fn status(&self, own: Option<i32>) -> i32 {
         late_status(self.signal, self.preserve, own)
     }
+}
+
+/// What `timeout -v` says when it sends a signal.
+#[must_use]
+pub fn late_notice(signal: Signal, command: &str) -> String {
+    let signal = signal.name();
+    format!("timeout: sending signal {signal} to command ‘{command}’\n")
 }
 
 /// The status of `timeout` when the time is over; `own` is that of a program which ended by itself.
@@ -299,35 +309,142 @@ fn next<'w>(words: &mut &'w [String], why: &str) -> Result<&'w str, TimeoutError
     Ok(value)
 }
 
-/// A time as `sleep` and `timeout` take it: `5`, `0.5`, `2m`.
+/// A time as `sleep` and `timeout` take it (`xstrtod`, `apply_time_suffix`): `5`, `.5`, `2m`,
+/// `1e3`, `0x1p-2`, `infinity`. Parts of a nanosecond are a whole one (`dtotimespec`).
 #[must_use]
 pub fn read_span(text: &str) -> Option<SimDuration> {
-    let unit = match text.chars().last()? {
-        's' => Some(1),
-        'm' => Some(60),
-        'h' => Some(3600),
-        'd' => Some(86_400),
-        _ => None,
+    let text = text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
+    let (is_negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let digits = match unit {
-        Some(_) => &text[..text.len() - 1],
-        None => text,
+    let (number, unit) = Number::read(text)?;
+    let unit = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || whole.is_empty() && fraction.is_empty() {
+    let nanos = number.nanos(unit);
+    (!is_negative || nanos == 0).then_some(SimDuration::from_nanos(nanos))
+}
+
+/// A number as `strtod` reads it: digits, and what their sum is multiplied with.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    /// The first digits of it, as many as have room.
+    digits: u128,
+    /// It is a little more than its digits say.
+    more: bool,
+    /// Of the exponent: 10, or 2 where the digits are hexadecimal.
+    base: u128,
+    exponent: i64,
+}
+
+impl Number {
+    const INFINITE: Self = Self {
+        digits: 1,
+        more: false,
+        base: 10,
+        exponent: i64::MAX,
+    };
+    /// Further digits change no nanosecond; with these, days are counted without overflow.
+    const ROOM: u128 = 1 << 64;
+
+    /// The number that a text begins with, and what is behind it.
+    fn read(text: &str) -> Option<(Self, &str)> {
+        let begins = |word: &str| {
+            let head = text.get(..word.len());
+            head.is_some_and(|it| it.eq_ignore_ascii_case(word))
+        };
+        for word in ["infinity", "inf"] {
+            if begins(word) {
+                return Some((Self::INFINITE, &text[word.len()..]));
+            }
+        }
+        let (radix, step, mark) = match begins("0x") {
+            true => (16, 4, 'p'),
+            false => (10, 1, 'e'),
+        };
+        let mut number = Self {
+            digits: 0,
+            more: false,
+            base: if radix == 16 { 2 } else { 10 },
+            exponent: 0,
+        };
+        let mut rest = if radix == 16 { &text[2..] } else { text };
+        let (mut is_fraction, mut is_one) = (false, false);
+        while let Some(letter) = rest.chars().next() {
+            match letter.to_digit(radix) {
+                Some(digit) => number.push(digit, radix, if is_fraction { -step } else { 0 }, step),
+                None if letter == '.' && !is_fraction => is_fraction = true,
+                None => break,
+            }
+            is_one |= letter != '.';
+            rest = &rest[1..];
+        }
+        let behind = rest.strip_prefix([mark, mark.to_ascii_uppercase()]);
+        if let Some((exponent, behind)) = behind.and_then(exponent) {
+            number.exponent = number.exponent.saturating_add(exponent);
+            rest = behind;
+        }
+        is_one.then_some((number, rest))
+    }
+
+    /// One more digit; `at` is what it adds to the exponent, `step` what it is worth there.
+    fn push(&mut self, digit: u32, radix: u32, at: i64, step: i64) {
+        if self.digits < Self::ROOM {
+            self.digits = self.digits * u128::from(radix) + u128::from(digit);
+            self.exponent += at;
+        } else {
+            self.more |= digit > 0;
+            self.exponent += at + step;
+        }
+    }
+
+    /// Whether a `double` has nothing smaller but zero: 0x1p-1074, which is about 5e-324.
+    fn is_nothing(self) -> bool {
+        let size = match (self.digits, self.base) {
+            (0, _) => return true,
+            (digits, 10) => (digits.ilog10(), -324),
+            (digits, _) => (digits.ilog2(), -1074),
+        };
+        self.exponent.saturating_add(i64::from(size.0)) < size.1
+    }
+
+    /// So many units of seconds in nanoseconds, rounded up.
+    fn nanos(self, unit: u32) -> u64 {
+        if self.is_nothing() {
+            return 0;
+        }
+        let mut nanos = self.digits * u128::from(unit) * 1_000_000_000;
+        for _ in 0..self.exponent.clamp(0, 128) {
+            nanos = nanos.saturating_mul(self.base);
+        }
+        let mut more = self.more;
+        let mut left = self.exponent.min(0);
+        while left < 0 && nanos > 0 {
+            more |= !nanos.is_multiple_of(self.base);
+            nanos /= self.base;
+            left += 1;
+        }
+        let nanos = nanos.saturating_add(u128::from(more));
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+}
+
+/// The digits of an exponent with their sign, and what is behind them.
+fn exponent(text: &str) -> Option<(i64, &str)> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits.find(|it: char| !it.is_ascii_digit());
+    let (digits, rest) = digits.split_at(end.unwrap_or(digits.len()));
+    if digits.is_empty() {
         return None;
     }
-    let seconds: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let nanos: u64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    let total = SimDuration::from_secs(seconds)
-        .as_nanos()
-        .saturating_add(nanos);
-    Some(SimDuration::from_nanos(total).saturating_mul(unit.unwrap_or(1)))
+    // So many that it does not matter how many.
+    let value = digits.parse().unwrap_or(i64::MAX / 2);
+    Some((if text.starts_with('-') { -value } else { value }, rest))
 }
 
 #[cfg(test)]
@@ -356,15 +473,61 @@ mod tests {
             ("SIGRTMAX-3", "RTMAX-3"),
             ("64", "RTMAX"),
             ("SIGEXIT", "EXIT"),
+            ("SIG15", "TERM"),
+            ("sig0", "EXIT"),
             ("256", "EXIT"),
         ] {
             assert_eq!(name(typed), Some(shown.to_owned()), "{typed}");
         }
         for wrong in [
             "NOPE", "", "-1", "+1", "1.0", "32", "99", "255", "383", "RTMIN+40", "RTMAX+1",
-            "SIGSIG",
+            "SIGSIG", "SIG32", "SIG65", "SIG143", "SIG15x", "+15", " 15", "15 ",
         ] {
             assert_eq!(name(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_strtod_reads_them() {
+        let never = u64::MAX;
+        for (typed, nanos) in [
+            ("5", 5_000_000_000),
+            (".5", 500_000_000),
+            ("1.", 1_000_000_000),
+            ("+1s", 1_000_000_000),
+            (" \t1", 1_000_000_000),
+            ("2m", 120_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            ("1e0", 1_000_000_000),
+            ("1E+2s", 100_000_000_000),
+            ("25e-1", 2_500_000_000),
+            ("0x1", 1_000_000_000),
+            ("0x1d", 29_000_000_000),
+            ("0X.8m", 30_000_000_000),
+            ("0x1p-1", 500_000_000),
+            ("0.0000000001", 1),
+            ("1.0000000000000000000000000000000001", 1_000_000_001),
+            ("1e-310", 1),
+            ("1e-400", 0),
+            ("-1e-400", 0),
+            ("-0", 0),
+            ("0e99999999999999999999", 0),
+            ("0x0d", 13_000_000_000),
+            ("inf", never),
+            ("InFinityd", never),
+            ("1e400", never),
+            ("99999999999999999999", never),
+            ("1e99999999999999999999d", never),
+            ("100000000000000000000000000000000000e-35", 1_000_000_000),
+        ] {
+            let nanos = Some(SimDuration::from_nanos(nanos));
+            assert_eq!(read_span(typed), nanos, "{typed}");
+        }
+        for wrong in [
+            "", "s", ".", "-", "--", "+ 1", "-1", "-inf", "nan", "infinit", "inf.5", "1e", "1es",
+            "1 ", "1ss", "1S", "1,5", "1p1", "0x", "0xs", "0x.", "0x1p", "1e1e", "1_0", "é",
+        ] {
+            assert_eq!(read_span(wrong), None, "{wrong}");
         }
     }
 

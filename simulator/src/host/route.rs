@@ -115,6 +115,31 @@ pub(crate) struct RouteLine {
     pub(crate) connected: Option<IpAddr>,
 }
 
+impl RouteLine {
+    /// The way to `destination`, if this is its route.
+    pub(crate) fn follow(
+        &self,
+        destination: IpAddr,
+        interfaces: &[InterfaceConfig],
+    ) -> Option<Resolved> {
+        let config = interfaces.get(self.interface)?;
+        let same_version = |net: &&IpNet| net.addr().is_ipv4() == destination.is_ipv4();
+        let source = self
+            .connected
+            .or_else(|| config.addresses.iter().find(same_version).map(IpNet::addr))?;
+        let mtu = self.route.mtu.unwrap_or(config.mtu);
+        let headers = if destination.is_ipv4() { 40 } else { 60 };
+        let implied = || mtu.saturating_sub(headers);
+        Some(Resolved {
+            interface: self.interface,
+            next_hop: self.route.via.unwrap_or(destination),
+            source,
+            mtu,
+            advertised_mss: self.route.advmss.unwrap_or_else(implied),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Learned {
     mtu: u16,
@@ -237,16 +262,13 @@ impl RouteTable {
 
     /// Longest prefix first.
     pub(crate) fn find(&self, destination: IpAddr) -> Option<&RouteLine> {
-        // Of equal blocks the first interface's.
-        let mut found: Option<&RouteLine> = None;
-        for line in &self.lines {
-            let length = line.route.destination.prefix_len();
-            let is_longer = found.is_none_or(|it| it.route.destination.prefix_len() < length);
-            if is_longer && block::holds(&line.route.destination, destination) {
-                found = Some(line);
-            }
-        }
-        found
+        longest(self.lines.iter(), destination)
+    }
+
+    /// The same among the routes of one interface, as a lookup with `oif` has it.
+    pub(crate) fn find_through(&self, destination: IpAddr, interface: usize) -> Option<&RouteLine> {
+        let lines = self.lines.iter().filter(|it| it.interface == interface);
+        longest(lines, destination)
     }
 
     /// The way to `destination`.
@@ -255,24 +277,7 @@ impl RouteTable {
         destination: IpAddr,
         interfaces: &[InterfaceConfig],
     ) -> Option<Resolved> {
-        let line = self.find(destination)?;
-        let config = interfaces.get(line.interface)?;
-        let same_version = |net: &&IpNet| net.addr().is_ipv4() == destination.is_ipv4();
-        let source = line
-            .connected
-            .or_else(|| config.addresses.iter().find(same_version).map(IpNet::addr))?;
-        let mtu = line.route.mtu.unwrap_or(config.mtu);
-        let headers = if destination.is_ipv4() { 40 } else { 60 };
-        Some(Resolved {
-            interface: line.interface,
-            next_hop: line.route.via.unwrap_or(destination),
-            source,
-            mtu,
-            advertised_mss: line
-                .route
-                .advmss
-                .unwrap_or_else(|| mtu.saturating_sub(headers)),
-        })
+        self.find(destination)?.follow(destination, interfaces)
     }
 
     /// Why [`Self::resolve`] finds no way to `destination`.
@@ -336,6 +341,22 @@ impl RouteTable {
     pub(crate) fn flush(&mut self) {
         self.learned.clear();
     }
+}
+
+/// The line with the longest prefix; of equal blocks the first interface's.
+fn longest<'a>(
+    lines: impl Iterator<Item = &'a RouteLine>,
+    destination: IpAddr,
+) -> Option<&'a RouteLine> {
+    let mut found: Option<&RouteLine> = None;
+    for line in lines {
+        let length = line.route.destination.prefix_len();
+        let is_longer = found.is_none_or(|it| it.route.destination.prefix_len() < length);
+        if is_longer && block::holds(&line.route.destination, destination) {
+            found = Some(line);
+        }
+    }
+    found
 }
 
 fn default_net(like: IpAddr) -> Option<IpNet> {

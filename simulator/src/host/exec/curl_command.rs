@@ -327,7 +327,7 @@ impl Host {
         })?;
         let mut preface = Vec::new();
         let mut targets = targets(&asked, &parsed, &self.names, &mut preface)?;
-        let source = self.curl_source(&asked, &mut targets, quiet)?;
+        let source = self.curl_source(&asked, &parsed, &mut targets)?;
         let login = asked.user.as_ref().or(parsed.credentials.as_ref());
         let discard = asked.outputs.get(nth).copied().unwrap_or(false);
         let plan = Plan {
@@ -374,28 +374,47 @@ impl Host {
     fn curl_source(
         &self,
         asked: &Asked,
+        to: &Url,
         targets: &mut Vec<SocketAddr>,
-        quiet: bool,
     ) -> Result<Option<IpAddr>, Refusal> {
         let Some(text) = &asked.interface else {
             return Ok(None);
         };
-        let refuse = |why: String| match quiet {
-            true => Refusal::with_status(45, ""),
-            false => Refusal::with_status(45, format!("curl: (45) {why}\n")),
+        let quiet = asked.flags.silent && !asked.flags.show_errors;
+        let refuse = |status: i32, why: String| match quiet {
+            true => Refusal::with_status(status, ""),
+            false => Refusal::with_status(status, format!("curl: ({status}) {why}\n")),
         };
         let wants_v4 = targets.first().is_some_and(SocketAddr::is_ipv4);
-        let source = text
-            .parse()
-            .ok()
-            .or_else(|| self.address_of(text, wants_v4));
+        let scoped = super::zone::link_local(text);
+        let source = match scoped {
+            // Its zone is none of IPv4's, and one that is no device's is none.
+            Some((own, zone)) if zone.is_none_or(|it| !wants_v4 && self.is_zone(it)) => {
+                Some(own.into())
+            }
+            Some(_) => None,
+            None => {
+                let own = text.parse().ok();
+                own.or_else(|| self.address_of(text, wants_v4))
+            }
+        };
         let Some(source) = source else {
-            return Err(refuse(format!("Couldn't bind to '{text}'")));
+            return Err(refuse(45, format!("Couldn't bind to '{text}'")));
         };
         targets.retain(|it| it.is_ipv4() == source.is_ipv4());
-        if targets.is_empty() || !self.stack.is_local(source) {
+        if targets.is_empty() {
+            let (host, port) = (&to.host, to.port);
+            let why = format!("Failed to connect to {host} port {port} after 0 ms: ");
+            return Err(refuse(7, why + "Couldn't connect to server"));
+        }
+        if scoped.is_some() {
+            // No device is named with the address (`bind`).
+            let why = "bind failed with errno 22: Invalid argument";
+            return Err(refuse(45, why.to_owned()));
+        }
+        if !self.stack.is_local(source) {
             let why = "bind failed with errno 99: Cannot assign requested address";
-            return Err(refuse(why.to_owned()));
+            return Err(refuse(45, why.to_owned()));
         }
         Ok(Some(source))
     }

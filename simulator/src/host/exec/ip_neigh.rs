@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use wirelab_model::{IpNet, SimTime};
 
 use super::device::link_local;
-use super::ip::{Look, Version, failure, usage, whole_word};
+use super::ip::{Look, Version, failure, whole_word};
 use super::{Refusal, Start, ip_inet, ip_json, printed};
 use crate::host::Host;
 use crate::host::stack::{NeighborState, NeighborView};
@@ -17,6 +17,24 @@ const NO_ARP: u32 = 0x40;
 const PERMANENT: u32 = 0x80;
 /// Asked for by `nud none`; no entry of the table is in that state.
 const NONE: u32 = 0x100;
+
+/// What `help` prints, which is more than there is here.
+const HELP: &str = "Usage: ip neigh { add | del | change | replace }
+                { ADDR [ lladdr LLADDR ] [ nud STATE ] proxy ADDR }
+                [ dev DEV ] [ router ] [ use ] [ managed ] [ extern_learn ]
+                [ protocol PROTO ]
+
+\tip neigh { show | flush } [ proxy ] [ to PREFIX ] [ dev DEV ] [ nud STATE ]
+\t\t\t\t  [ vrf NAME ] [ nomaster ]
+\tip neigh get { ADDR | proxy ADDR } dev DEV
+
+STATE := { delay | failed | incomplete | noarp | none |
+           permanent | probe | reachable | stale }
+";
+
+fn help() -> Refusal {
+    Refusal::with_status(255, HELP)
+}
 
 /// The commands, in the order in which the first that begins so is taken (`do_ipneigh`).
 const VERBS: [&str; 10] = [
@@ -59,21 +77,52 @@ fn states(text: &str) -> Result<u32, Refusal> {
     match state {
         Some(0) => Ok(NONE),
         Some(state) => Ok(state),
-        None => {
-            let text = format!("Error: argument \"{text}\" is wrong: nud state is bad");
-            Err(failure(255, &text))
-        }
+        None => Err(bad_state(text)),
     }
 }
 
+fn bad_state(text: &str) -> Refusal {
+    let text = format!("Error: argument \"{text}\" is wrong: nud state is bad");
+    failure(255, &text)
+}
+
+/// A hardware address, of which up to twenty octets are read (`ll_addr_a2n`).
+fn check_hardware_address(text: &str) -> Result<(), Refusal> {
+    let wrong = |part: &str| Err(failure(1, &format!("\"{part}\" is invalid lladdr.")));
+    if text == "null" {
+        return Ok(());
+    }
+    if text.contains('.') {
+        // The address of a tunnel's end.
+        let is_one = ip_inet::address(text).is_some();
+        return if is_one { Ok(()) } else { wrong(text) };
+    }
+    let mut parts = text.split(':').take(20);
+    match parts.find(|it| !is_octet(it)) {
+        Some(part) => wrong(part),
+        None => Ok(()),
+    }
+}
+
+/// Whether a text begins with a hexadecimal number below 256 (`%x` of `sscanf`).
+fn is_octet(text: &str) -> bool {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let bare = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let digits = bare.unwrap_or(text);
+    let end = digits.find(|it: char| !it.is_ascii_hexdigit());
+    let digits = &digits[..end.unwrap_or(digits.len())];
+    !digits.is_empty() && digits.trim_start_matches('0').len() <= 2
+}
+
 /// A word that has to follow (`NEXT_ARG`).
-fn next<'a>(words: &mut std::slice::Iter<'a, String>) -> Result<&'a str, Refusal> {
+pub(super) fn next<'a>(words: &mut std::slice::Iter<'a, String>) -> Result<&'a str, Refusal> {
     let word = words.next().map(String::as_str);
     word.ok_or_else(|| failure(255, "Command line is not complete. Try option \"help\""))
 }
 
 /// As `family_name` has it.
-const fn family(version: Version) -> &'static str {
+pub(super) const fn family(version: Version) -> &'static str {
     match version {
         Version::Unsaid => "any valid",
         Version::V4 => "inet",
@@ -81,7 +130,7 @@ const fn family(version: Version) -> &'static str {
     }
 }
 
-const fn version_of(address: IpAddr) -> Version {
+pub(super) const fn version_of(address: IpAddr) -> Version {
     match address {
         IpAddr::V4(_) => Version::V4,
         IpAddr::V6(_) => Version::V6,
@@ -89,7 +138,7 @@ const fn version_of(address: IpAddr) -> Version {
 }
 
 /// Everybody.
-fn is_all(word: &str) -> bool {
+pub(super) fn is_all(word: &str) -> bool {
     matches!(word, "default" | "any" | "all")
 }
 
@@ -119,9 +168,7 @@ impl<'a> Wanted<'a> {
                 "dev" => {
                     let name = next(&mut words)?;
                     if wanted.device.is_some() {
-                        let text =
-                            format!("Error: duplicate \"dev\": \"{name}\" is the second value.");
-                        return Err(failure(255, &text));
+                        return Err(duplicate("dev", name));
                     }
                     wanted.device = Some(name);
                 }
@@ -145,7 +192,7 @@ impl<'a> Wanted<'a> {
     /// A prefix, or everybody.
     fn set(&mut self, word: &str) -> Result<(), Refusal> {
         if !word.is_empty() && "help".starts_with(word) {
-            return Err(usage().status(255));
+            return Err(help());
         }
         if is_all(word) {
             self.to = None;
@@ -172,46 +219,109 @@ impl<'a> Wanted<'a> {
 }
 
 /// One neighbour, for `get` and `del`.
+#[derive(Default)]
 struct One<'a> {
     address: Option<IpAddr>,
+    /// Something was said of the address, if only that it is everybody's.
+    is_said: bool,
     device: Option<&'a str>,
+    /// A proxy, which nobody has here.
+    is_proxy: bool,
+    hardware_address: Option<&'a str>,
 }
 
 impl<'a> One<'a> {
-    fn read(words: &'a [String], look: Look) -> Result<Self, Refusal> {
-        let (mut typed, mut device) = (None, None);
+    /// `ip neigh get` (`ipneigh_get`).
+    fn to_get(words: &'a [String], look: Look) -> Result<Self, Refusal> {
+        let mut one = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let word = match word.as_str() {
-                "dev" => {
-                    device = Some(next(&mut words)?);
-                    continue;
+            match word.as_str() {
+                "dev" => one.device = Some(next(&mut words)?),
+                "proxy" => {
+                    let word = next(&mut words)?;
+                    if one.is_said {
+                        return Err(duplicate("address", word));
+                    }
+                    one.is_proxy = true;
+                    one.set(word, look)?;
                 }
-                "to" => next(&mut words)?,
-                word => word,
-            };
-            if !word.is_empty() && "help".starts_with(word) {
-                return Err(usage().status(255));
+                "to" => one.set(next(&mut words)?, look)?,
+                word => one.set(word, look)?,
             }
-            if typed.is_some() {
-                let text =
-                    format!("Error: either \"to\" is duplicate, or \"{word}\" is a garbage.");
-                return Err(failure(255, &text));
-            }
-            let fits = |it: &IpAddr| look.version.shows(it.is_ipv4());
-            let address = ip_inet::address(word).filter(fits);
-            if address.is_none() && !is_all(word) {
-                let family = family(look.version);
-                let text = format!("Error: {family} address is expected rather than \"{word}\".");
-                return Err(failure(1, &text));
-            }
-            typed = Some(address);
         }
-        Ok(Self {
-            address: typed.flatten(),
-            device,
-        })
+        Ok(one)
     }
+
+    /// `ip neigh del`, which takes what an entry may be made with, and looks at none of it
+    /// (`ipneigh_modify`, `neigh_delete`).
+    fn to_delete(words: &'a [String], look: Look) -> Result<Self, Refusal> {
+        let mut one = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "dev" => one.device = Some(next(&mut words)?),
+                "lladdr" => {
+                    let word = next(&mut words)?;
+                    if one.hardware_address.is_some() {
+                        return Err(duplicate("lladdr", word));
+                    }
+                    one.hardware_address = Some(word);
+                }
+                "nud" => match next(&mut words)? {
+                    "all" => return Err(bad_state("all")),
+                    word => drop(states(word)?),
+                },
+                "proxy" => {
+                    one.is_proxy = true;
+                    one.set(next(&mut words)?, look)?;
+                }
+                "router" | "use" | "managed" | "extern_learn" => {}
+                "protocol" => {
+                    let text = format!("ip neigh del ... {word} (not supported here)");
+                    return Err(failure(2, &text));
+                }
+                word => {
+                    let word = if word == "to" {
+                        next(&mut words)?
+                    } else {
+                        word
+                    };
+                    // Which is passed over, and not heeded.
+                    let is_help = !word.is_empty() && "help".starts_with(word);
+                    let word = if is_help { next(&mut words)? } else { word };
+                    one.set(word, look)?;
+                }
+            }
+        }
+        Ok(one)
+    }
+
+    /// Its address.
+    fn set(&mut self, word: &str, look: Look) -> Result<(), Refusal> {
+        if !word.is_empty() && "help".starts_with(word) {
+            return Err(help());
+        }
+        if self.is_said {
+            let text = format!("Error: either \"to\" is duplicate, or \"{word}\" is a garbage.");
+            return Err(failure(255, &text));
+        }
+        let fits = |it: &IpAddr| look.version.shows(it.is_ipv4());
+        let address = ip_inet::address(word).filter(fits);
+        if address.is_none() && !is_all(word) {
+            let family = family(look.version);
+            let text = format!("Error: {family} address is expected rather than \"{word}\".");
+            return Err(failure(1, &text));
+        }
+        self.address = address;
+        self.is_said = true;
+        Ok(())
+    }
+}
+
+fn duplicate(what: &str, word: &str) -> Refusal {
+    let text = format!("Error: duplicate \"{what}\": \"{word}\" is the second value.");
+    failure(255, &text)
 }
 
 impl Host {
@@ -232,7 +342,7 @@ impl Host {
             Some("get") => self.get_neighbor(now, rest, look),
             Some("delete") => self.delete_neighbor(now, rest, look),
             Some("flush") => self.flush_neighbors(now, rest, look),
-            Some("help") => Err(usage().status(255)),
+            Some("help") => Err(help()),
             Some(verb) => {
                 let what =
                     format!("ip neigh {verb} (not supported here): show, get, del and flush are");
@@ -288,11 +398,14 @@ impl Host {
 
     /// `-j` changes nothing: that of iproute2 6.1 makes no JSON here.
     fn get_neighbor(&self, now: SimTime, words: &[String], look: Look) -> Start {
-        let one = One::read(words, look)?;
+        let one = One::to_get(words, look)?;
         let (Some(address), Some(name)) = (one.address, one.device) else {
             return Err(failure(1, "Device and address are required arguments."));
         };
         let device = self.neighbor_device(name)?;
+        if one.is_proxy {
+            return Err(failure(2, "Error: Proxy neighbour entry not found."));
+        }
         let mut all = self.stack.neighbors(now);
         match all.find(|it| Some(it.interface) == device && it.address == address) {
             Some(found) => printed(self.neighbor_line(&found, true, look)),
@@ -301,12 +414,14 @@ impl Host {
     }
 
     fn delete_neighbor(&mut self, now: SimTime, words: &[String], look: Look) -> Start {
-        let one = One::read(words, look)?;
+        let one = One::to_delete(words, look)?;
         let (Some(address), Some(name)) = (one.address, one.device) else {
             let text = "Device and destination are required arguments.";
             return Err(failure(255, text));
         };
-        let device = self.neighbor_device(name)?;
+        one.hardware_address
+            .map_or(Ok(()), check_hardware_address)?;
+        let device = self.neighbor_device(name)?.filter(|_| !one.is_proxy);
         if device.is_some_and(|it| self.stack.remove_neighbor(now, (it, address))) {
             return printed("");
         }

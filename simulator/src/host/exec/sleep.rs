@@ -14,13 +14,27 @@ impl Host {
             let text = format!("sleep: missing operand\n{TRY}");
             return Err(Refusal::with_status(1, text));
         }
-        let mut until = now;
-        for word in arguments {
-            let span = read_span(word).ok_or_else(|| {
-                let text = format!("sleep: invalid time interval ‘{word}’\n{TRY}");
-                Refusal::with_status(1, text)
-            })?;
-            until += span;
+        let end = arguments.iter().position(|it| it == "--");
+        let (options, operands) = arguments.split_at(end.unwrap_or(arguments.len()));
+        // Options may stand behind operands, up to `--` (getopt_long(3)).
+        let is_option = |it: &&String| it.starts_with('-') && it.len() > 1;
+        if let Some(option) = options.iter().find(is_option) {
+            let wrong = match (option.strip_prefix("--"), option.chars().nth(1)) {
+                (None, Some(letter)) => format!("invalid option -- '{letter}'"),
+                _ => format!("unrecognized option '{option}'"),
+            };
+            return Err(Refusal::with_status(1, format!("sleep: {wrong}\n{TRY}")));
+        }
+        let words = options.iter().chain(operands.iter().skip(1));
+        let (mut until, mut wrong) = (now, String::new());
+        for word in words {
+            match read_span(word) {
+                Some(span) => until += span,
+                None => wrong += &format!("sleep: invalid time interval ‘{word}’\n"),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(Refusal::with_status(1, wrong + TRY));
         }
         self.wake_exec(until, id);
         Ok(Started::Running(Task::Sleep(until)))

@@ -26,6 +26,9 @@ const SENDERS: [(&str, i32); 13] = [
     ("arp", 255),
 ];
 
+/// Options whose value is where packets come from, which the program itself looks at.
+const SOURCES: [(&str, &str); 2] = [("curl", "--interface"), ("dig", "-b")];
+
 /// `fe80::/10`, and the multicast addresses of a link.
 fn is_of_a_link(address: Ipv6Addr) -> bool {
     address.is_unicast_link_local() || address.segments()[0] & 0xff0f == 0xff02
@@ -33,7 +36,7 @@ fn is_of_a_link(address: Ipv6Addr) -> bool {
 
 /// The link-local address in a word, as `getaddrinfo` reads one, and its zone: `fe80::1`,
 /// `@fe80::1%ens5`, `http://[fe80::1%25ens5]/`.
-fn link_local(word: &str) -> Option<(Ipv6Addr, Option<&str>)> {
+pub(super) fn link_local(word: &str) -> Option<(Ipv6Addr, Option<&str>)> {
     let word = word.strip_prefix('@').unwrap_or(word);
     let bracketed = word.split_once('[').and_then(|it| it.1.split_once(']'));
     let word = bracketed.map_or(word, |it| it.0);
@@ -59,17 +62,15 @@ impl Host {
         let Some((_, status)) = sender else {
             return Ok(());
         };
-        let is_zone = |zone: &str| {
-            let is_number = !zone.is_empty() && zone.bytes().all(|it| it.is_ascii_digit());
-            is_number || zone == "lo" || self.find_device(zone).is_some()
-        };
-        let found = words.iter().find(|word| {
-            let scoped = link_local(word);
-            scoped.is_some_and(|(_, zone)| zone.is_none_or(is_zone))
+        let befores = std::iter::once("").chain(words.iter().map(String::as_str));
+        let is_source = |before: &str| SOURCES.contains(&(program, before));
+        let found = words.iter().zip(befores).find(|(word, before)| {
+            let scoped = link_local(word).filter(|_| !is_source(before));
+            scoped.is_some_and(|(_, zone)| zone.is_none_or(|it| self.is_zone(it)))
         });
         match found {
             None => Ok(()),
-            Some(word) => Err(Refusal::with_status(
+            Some((word, _)) => Err(Refusal::with_status(
                 *status,
                 format!(
                     "{program}: {word} (not supported here): nothing is sent to link-local \
@@ -77,6 +78,12 @@ impl Host {
                 ),
             )),
         }
+    }
+
+    /// Whether a zone is a device's, by its name or number.
+    pub(super) fn is_zone(&self, zone: &str) -> bool {
+        let is_number = !zone.is_empty() && zone.bytes().all(|it| it.is_ascii_digit());
+        is_number || zone == "lo" || self.find_device(zone).is_some()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Fragmentation and reassembly (RFC 791 section 3.2, RFC 8200 section 4.5).
 //!
 //! Routers and hosts cut IPv4 packets with [`IpPacket::fragment`]; only its sender cuts an IPv6
-//! packet, with [`IpPacket::fragment_ipv6`]. A receiving host owns a [`Reassembler`] and tells it the
-//! time.
+//! packet, with [`IpPacket::fragment_ipv6`]. A receiving host owns a [`Reassembler`] and tells it
+//! the time.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -385,7 +385,7 @@ mod tests {
             pieces.iter().map(IpPacket::total_len).collect()
         };
         assert_eq!(sizes(1452, 1500), [1500]);
-        // Linux 6.18: `frag (0|1448)`, `(1448|1448)`, `(2896|112)`; at 1400 `(0|1352)`, `(1352|96)`.
+        // Linux 6.18: `frag (0|1448)`, `(1448|1448)`, `(2896|112)`; 1400: `(0|1352)`, `(1352|96)`.
         assert_eq!(sizes(3000, 1500), [1496, 1496, 160]);
         assert_eq!(sizes(1440, 1400), [1400, 144]);
         // No link is narrower.

@@ -5,8 +5,8 @@
 //! parse stays [`Transport::Other`], so that the packet keeps its length and can travel on.
 //!
 //! What a value cannot say is lost: IPv4 options, the reserved bits of TCP, the absence of a UDP
-//! checksum, the second four octets of ICMP errors other than code 4, the reserved octet and bits of
-//! IPv6's fragment header.
+//! checksum, the second four octets of ICMP errors other than code 4, the reserved octet and bits
+//! of IPv6's fragment header.
 
 use bytes::Bytes;
 use etherparse::{

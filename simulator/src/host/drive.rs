@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
 use wirelab_wire::{Unreachable, protocol};
 
-pub(super) use echo::{Echo, PathMtu};
+pub(super) use echo::{Echo, PathMtu, too_long};
 pub(super) use scan::Scan;
 
 use super::output::{HostEvent, Output};

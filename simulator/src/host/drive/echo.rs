@@ -105,8 +105,7 @@ impl Host {
         let headers = if echo.to.is_ipv4() { 28 } else { 48 };
         let fits = usize::from(echo.size) + headers <= usize::from(path_mtu);
         if !fits && echo.mode == PathMtu::Do {
-            let sign = if echo.to.is_ipv4() { "=" } else { ": " };
-            return Err(format!("message too long, mtu{sign}{path_mtu}").into());
+            return Err(too_long(echo.to, path_mtu));
         }
         let mut request = IpPacket::echo_request(
             echo.source.unwrap_or(way.source),
@@ -132,4 +131,10 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// `EMSGSIZE` in the words of `ping`.
+pub(in crate::host) fn too_long(to: std::net::IpAddr, mtu: u16) -> SmolStr {
+    let sign = if to.is_ipv4() { "=" } else { ": " };
+    format!("message too long, mtu{sign}{mtu}").into()
 }

@@ -1,5 +1,7 @@
 //! `ping` of iputils.
 
+mod pace;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +12,10 @@ use super::names::inet_aton;
 use super::options::{self, Syntax, Word};
 use super::{Printer, Refusal, Start, Started, Task, seconds};
 use crate::host::Host;
-use crate::host::drive::{Echo, PathMtu};
+use crate::host::drive::{Echo, PathMtu, too_long};
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::route::RouteError;
-use crate::host::tcp::clock;
 
 /// A `ping` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,14 +77,14 @@ const BROADCAST: &str = "ping: Do you want to ping broadcast? Then -b. If not, c
 
 /// What fits in one IPv4 packet, in octets.
 const SIZE_MAX: u16 = 65_507;
+/// What fits in the payload of one IPv6 packet, in octets.
+const SIZE_MAX_V6: u16 = 65_527;
 /// With so much data the message is longer than a packet can be (`raw_sendmsg`), in octets.
 const SIZE_SILENT: u32 = 65_528;
 /// What `-s` takes.
 const SIZE_LIMIT: i64 = i32::MAX as i64;
 /// The shortest `-i` of a user.
 const INTERVAL_MIN: SimDuration = SimDuration::from_millis(2);
-/// What is shorter is waited for with `poll()` (`MIN_INTERVAL_MS`).
-const INTERVAL_POLLED: SimDuration = SimDuration::from_millis(10);
 
 impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
@@ -205,19 +206,21 @@ impl Host {
             printer.out(format!("{stamp}no answer yet for icmp_seq={last}\n"));
         }
         task.sent_at.push(now);
-        task.next = match task.interval < INTERVAL_POLLED {
-            true => now + INTERVAL_POLLED,
-            false => self.receive_timeout(now, task),
+        task.next = self.wait_for_answer(now, task);
+        let longest = if task.to.is_ipv4() {
+            SIZE_MAX
+        } else {
+            SIZE_MAX_V6
         };
-        let Some(size) = u16::try_from(task.size).ok().filter(|it| *it <= SIZE_MAX) else {
+        let Some(size) = u16::try_from(task.size).ok().filter(|it| *it <= longest) else {
             // Too long for the kernel in any case. Of what is too long for ICMP's own buffer
             // (`ICMP_MAXLEN`), ping says nothing.
-            if task.to.is_ipv4() && task.size < SIZE_SILENT {
+            if task.to.is_ipv6() || task.size < SIZE_SILENT {
                 let way = self.stack.resolve(task.to);
                 let mtu = way.map_or(0, |it| self.stack.routes.path_mtu(task.to, it.mtu, now));
+                let text = too_long(task.to, mtu);
                 task.errors += 1;
-                let text = format!("ping: local error: message too long, mtu={mtu}\n");
-                printer.err(text);
+                printer.err(format!("ping: local error: {text}\n"));
             }
             return;
         };
@@ -238,36 +241,6 @@ impl Host {
                 task.errors += 1;
                 printer.err(format!("ping: local error: {text}\n"));
             }
-        }
-    }
-
-    /// When `recvmsg()` gives up waiting for an answer: its `SO_RCVTIMEO` is the interval, on the
-    /// kernel's timer.
-    fn receive_timeout(&self, now: SimTime, task: &Ping) -> SimTime {
-        let ticks = clock::ticks(SimDuration::from_millis(task.interval.as_millis()));
-        self.stack.timer(now, clock::span(ticks))
-    }
-
-    /// How iputils waits on when something has come (`main_loop`): by `recvmsg()` again as long as
-    /// no millisecond has gone by, else by `poll()` for the rest. Of less than 10 ms it waits for
-    /// all if an answer is missing, and for none: it looks all the time.
-    fn wait_on(&self, now: SimTime, task: &Ping) -> SimTime {
-        let Some(sent) = task.sent_at.last().copied() else {
-            return now;
-        };
-        let interval = task.interval.as_millis();
-        let gone = now.since(sent).as_millis();
-        let rest = SimDuration::from_millis(interval.saturating_sub(gone));
-        if gone >= interval {
-            now
-        } else if gone == 0 && rest >= INTERVAL_POLLED {
-            self.receive_timeout(now, task)
-        } else if rest > INTERVAL_POLLED {
-            now + rest
-        } else if task.acknowledged < task.sent_at.len() {
-            now + INTERVAL_POLLED
-        } else {
-            sent + SimDuration::from_millis(interval)
         }
     }
 

@@ -53,7 +53,8 @@ impl Stack {
         self.next_identification(now)
     }
 
-    /// The identification of a packet's fragments over IPv6: any number but 0 (`ipv6_select_ident`).
+    /// The identification of a packet's fragments over IPv6, which is any number but 0
+    /// (`ipv6_select_ident`).
     pub(super) fn fragment_identification(&mut self) -> u32 {
         self.fragment_draws.next_u32().max(1)
     }

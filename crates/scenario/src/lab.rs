@@ -210,7 +210,8 @@ pub enum Compare {
 pub enum NearMiss {
     /// Accepted for refused, refused for accepted.
     OtherAction,
-    /// The service's port, one more.
+    /// The service's port, one more; and ports that have the digits of one that the reference
+    /// names.
     OtherPort,
     /// UDP for TCP; TCP for any other.
     OtherProtocol,
@@ -234,7 +235,7 @@ pub enum NearMiss {
     /// Intervals with NODATA and SKIPDATA.
     NoData,
     /// Many more like those that the reference speaks of, from and to machines that are new: more
-    /// than the answer's `limit`.
+    /// than the answer's `limit`; and one that sends a single packet without options or data.
     More,
     /// As [`Self::Boundaries`], for the numbers that the answer names and the reference does not.
     TheirNumbers,

@@ -23,7 +23,7 @@ use wirelab_model::{
 };
 use wirelab_scenario::{Plan, TimedKind};
 use wirelab_shell::Files;
-use wirelab_simulator::host::ExecId;
+use wirelab_simulator::host::{ExecId, OutputStream};
 use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
 
 use crate::evidence::{ApiEvent, Evidence};
@@ -82,6 +82,8 @@ pub struct ExecResult {
     pub stderr: String,
     /// Both, in the order in which they were printed.
     pub combined: String,
+    /// Of which stream each part of `combined` is, and how many octets it has.
+    pub order: Vec<(OutputStream, usize)>,
     /// Exit status.
     pub status: i32,
     /// When it ended.

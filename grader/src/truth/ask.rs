@@ -118,7 +118,8 @@ fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -
     let filter = compile(text, LinkType::ETHERNET)?;
     let (name, mut kept) = of_connection(evidence, traffic, capture)?;
     kept.retain(|it| keeps(&filter, it));
-    Ok(counted(evidence, &name, text, &kept))
+    let of = format!("one connection of `{traffic}` in {name}");
+    Ok(counted(evidence, &of, text, &kept))
 }
 
 /// The packets of the first exchange's connection, and the name of their capture.
@@ -169,15 +170,15 @@ fn said(evidence: &Evidence<'_>, traffic: &str, capture: &str) -> Answer {
 
 fn counted(
     evidence: &Evidence<'_>,
-    name: &str,
+    of: &str,
     filter: &str,
     kept: &[&Captured],
 ) -> (Value, Vec<String>) {
     let count = kept.len();
     let mut shown = vec![match count {
-        0 => format!("`{filter}` keeps no packet of {name}"),
-        1 => format!("`{filter}` keeps 1 packet of {name}:"),
-        count => format!("`{filter}` keeps {count} packets of {name}:"),
+        0 => format!("`{filter}` keeps no packet of {of}"),
+        1 => format!("`{filter}` keeps 1 packet of {of}:"),
+        count => format!("`{filter}` keeps {count} packets of {of}:"),
     }];
     shown.extend(kept.iter().take(SHOWN).map(|it| evidence.packet(it)));
     if count > SHOWN {

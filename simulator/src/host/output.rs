@@ -103,6 +103,9 @@ pub enum HostDrop {
         /// Where it was going.
         destination: IpAddr,
     },
+    /// From a loopback address to another machine.
+    #[error("a packet from a loopback address stays on this machine")]
+    LoopbackSource,
     /// Nobody has told the next hop's hardware address (ARP, neighbour discovery).
     #[error("nobody answers for {next_hop}: it has no hardware address to be sent to")]
     NoNeighbor {

@@ -26,6 +26,7 @@ pub(crate) use connect::{ConnectError, SocketOptions};
 pub(crate) use counters::Counters;
 pub(crate) use errors::TcpNews;
 pub(crate) use neighbor::{NeighborState, NeighborView, Way};
+pub(crate) use output::Sent;
 
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};

@@ -40,6 +40,7 @@ pub(crate) struct Arguments {
 use serde::Serialize;
 use wirelab_model::SimTime;
 use wirelab_session::Session;
+use wirelab_simulator::host::OutputStream;
 
 use crate::commands::advance;
 use crate::failure::{Code, Failure};
@@ -86,8 +87,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             ended_utc: print_utc(starts.at(result.ended_at)),
         })?;
     } else {
-        output::error_text(&result.stderr);
-        output::text(&result.stdout)?;
+        let mut rest = result.combined.as_str();
+        for (stream, length) in &result.order {
+            let (part, behind) = rest.split_at(*length);
+            match stream {
+                OutputStream::Stdout => output::text(part)?,
+                OutputStream::Stderr => output::error_text(part),
+            }
+            rest = behind;
+        }
         if status != 0
             && let Some(note) = hosts::user_data::not_done(&session, &host)
         {

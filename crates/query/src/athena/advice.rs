@@ -53,7 +53,8 @@ pub(super) fn on_types(a: &Type, b: &Type) -> Option<String> {
     let number = either(Type::is_number);
     let text = either(Type::is_text);
     let hint = if number && text {
-        "Trino compares no numbers with texts: write the number without quotes, or CAST one of them"
+        "Trino compares no numbers with texts: write a number's value without quotes and a text's \
+         in quotes, or CAST one of them"
     } else if text && either(point) {
         "write DATE '2024-03-05' or TIMESTAMP '2024-03-05 00:00:00', or CAST the text"
     } else if number && either(point) {

@@ -283,6 +283,13 @@ impl From<DataFusionError> for Fault {
         if let Some(reason) = damage(&error) {
             return Self::bare(DAMAGED, reason);
         }
+        // Of an expression, casts are ours, with errors of their own.
+        if let Some((_, value)) = text.split_once("Cast error: ") {
+            return Self::bare("HIVE_BAD_DATA", value).with_hint(
+                "a column of a Parquet file has another type than the table says: see which in \
+                 the table's CREATE EXTERNAL TABLE",
+            );
+        }
         Self::bare(INTERNAL, text)
     }
 }

@@ -14,6 +14,8 @@ use super::functions::{added, civil, joda_parse, joda_print};
 
 /// Partitions that a query may have to look at.
 pub(super) const PARTITIONS_MAX: usize = 1_000_000;
+/// So many steps of an interval, of which many may give one value.
+const STEPS_MAX: usize = 4 * PARTITIONS_MAX;
 
 fn wrong(message: String) -> Fault {
     Fault::bare("INVALID_TABLE_PROPERTY", message)
@@ -139,7 +141,7 @@ fn dates(table: &Table, column: &str, now: i64) -> Checked<Vec<String>> {
         ))
     })?;
     let mut values: Vec<String> = Vec::new();
-    let mut count = 0;
+    let (mut count, mut steps) = (0, 0);
     loop {
         let at = added(from, unit, count)?;
         if at > to {
@@ -150,7 +152,8 @@ fn dates(table: &Table, column: &str, now: i64) -> Checked<Vec<String>> {
             values.push(text);
         }
         count += interval;
-        if values.len() > PARTITIONS_MAX {
+        steps += 1;
+        if values.len() > PARTITIONS_MAX || steps > STEPS_MAX {
             return Err(wrong(format!(
                 "projection.{column}.range has too many values"
             )));

@@ -134,6 +134,10 @@ impl Run {
                 parts.push((stream, text.to_owned()));
             }
             running.result.combined.push_str(text);
+            match running.result.order.last_mut() {
+                Some((last, length)) if *last == stream => *length += text.len(),
+                _ => running.result.order.push((stream, text.len())),
+            }
             match stream {
                 OutputStream::Stdout => running.result.stdout.push_str(text),
                 OutputStream::Stderr => running.result.stderr.push_str(text),

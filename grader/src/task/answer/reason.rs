@@ -34,9 +34,19 @@ fn what(run: &Run, part: &AnswerPart, value: &str) -> String {
     if !part.choices.is_empty() {
         return format!("of {} it is another one", part.choices.join(", "));
     }
-    match value.parse::<f64>() {
-        Ok(_) => "it is a number, and another one is asked for".to_owned(),
-        Err(_) => "nothing in the network is called so, and the answer is no such word".to_owned(),
+    let is_number = |text: &str| text.parse::<f64>().is_ok();
+    let asks_number = match run.plan().resolve(&part.expected) {
+        Ok(serde_json::Value::String(text)) => is_number(&text),
+        Ok(other) => other.is_number(),
+        Err(_) => false,
+    };
+    match (is_number(value), asks_number) {
+        (true, true) => "it is a number, and another one is asked for".to_owned(),
+        (true, false) => "it is a number, and none is asked for".to_owned(),
+        (false, true) => "a number is asked for".to_owned(),
+        (false, false) => {
+            "nothing in the network is called so, and the answer is no such word".to_owned()
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod models;
 mod more;
 mod neighbours;
 mod numbers;
+mod ports;
 mod said;
 mod translated;
 mod world;
@@ -61,6 +62,7 @@ pub(super) fn records(
     for kind in kinds {
         match kind {
             NearMiss::NoData => made.extend(no_data(&models)),
+            NearMiss::OtherPort => made.extend(ports::of(&said, &models)),
             NearMiss::Neighbours => made.extend(neighbours::of(&said, &models, &world)),
             NearMiss::Boundaries => made.extend(numbers::boundaries(&said, &models)),
             NearMiss::FanOut => made.extend(numbers::fan_out(&said, &models, &mut world)),
@@ -105,16 +107,6 @@ fn varied(kind: NearMiss, model: &Model<'_>) -> Option<Made> {
                 FlowAction::Reject => FlowAction::Accept,
             };
         }
-        NearMiss::OtherPort => {
-            // The service's port is the lower one.
-            let (source, destination) = (flow.srcport, flow.dstport);
-            let port = if source < destination {
-                &mut flow.srcport
-            } else {
-                &mut flow.dstport
-            };
-            *port = port.saturating_add(1);
-        }
         NearMiss::OtherProtocol => {
             flow.protocol = if flow.protocol == 6 { 17 } else { 6 };
             flow.tcp_flags = TcpFlags::default();
@@ -128,6 +120,7 @@ fn varied(kind: NearMiss, model: &Model<'_>) -> Option<Made> {
         NearMiss::Again => return Some(model.with(flow).later(SimTime::from_secs(60))),
         // Those are not made one by one.
         NearMiss::NoData
+        | NearMiss::OtherPort
         | NearMiss::Neighbours
         | NearMiss::Boundaries
         | NearMiss::FanOut

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::host::output::Output;
 use crate::host::packet;
 use crate::host::program::runner::Runner;
+use crate::host::stack::Sent;
 use crate::host::traffic::{ClientTuple, Outcome};
 
 /// `ping -M`: what happens to a message longer than the path allows.
@@ -126,7 +127,7 @@ impl Host {
                 echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && whole);
             fields.identification = number;
         }
-        if !self.stack.output_in_pieces(now, request) {
+        if self.stack.output_in_pieces(now, request) == Sent::Rejected {
             return Err("sendmsg: Operation not permitted".into());
         }
         Ok(())

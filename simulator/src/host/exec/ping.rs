@@ -501,7 +501,7 @@ impl Ping {
     fn check(&self) -> Result<(), Refusal> {
         if self.interval < INTERVAL_MIN {
             return Err(Refusal::usage(
-                "ping: cannot flood, minimal interval for user must be >= 2 ms, use -i 0.002 (or higher)\n",
+                "ping: an interval below 2 ms is not simulated, use -i 0.002 (or higher)\n",
             ));
         }
         Ok(())
@@ -572,9 +572,15 @@ impl Ping {
         };
         let pipe = pipe.map_or_else(String::new, |it| format!(", {it}"));
         let count = self.rtts.len() as u64;
-        let mean = self.rtts.iter().sum::<u64>() / count;
+        let sum = self.rtts.iter().sum::<u64>();
         let squares: u64 = self.rtts.iter().map(|rtt| rtt * rtt).sum();
-        let deviation = (squares / count).saturating_sub(mean * mean).isqrt();
+        let mean = sum / count;
+        // `finish`: the remainder of the mean is kept as long as the sum is an `int`.
+        let variance = match sum < i32::MAX as u64 {
+            true => squares.saturating_sub(sum * sum / count) / count,
+            false => (squares / count).saturating_sub(mean * mean),
+        };
+        let deviation = variance.isqrt();
         format!(
             "rtt min/avg/max/mdev = {}/{}/{}/{} ms{pipe}\n",
             millis(*low),

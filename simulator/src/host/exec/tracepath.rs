@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::packet;
+use crate::host::stack::Sent;
 
 /// First destination port.
 const BASE_PORT: u16 = 44_444;
@@ -165,8 +166,7 @@ impl Host {
             task.tries = 0;
         }
         if task.tries < TRIES {
-            self.probe(now, id, task, printer);
-            return None;
+            return self.probe(now, id, task, printer);
         }
         printer.out(format!("{:>2}:  no reply\n", task.hop));
         self.next_hop(now, id, task, printer)
@@ -185,19 +185,24 @@ impl Host {
         }
         task.hop += 1;
         task.tries = 0;
-        self.probe(now, id, task, printer);
-        None
+        self.probe(now, id, task, printer)
     }
 
-    fn probe(&mut self, now: SimTime, id: ExecId, task: &mut Tracepath, printer: &mut Printer) {
+    /// Sends a packet. The status, if a rule of the own firewall drops it without a word: then the
+    /// socket has no error in its queue that would say more.
+    fn probe(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Tracepath,
+        printer: &mut Printer,
+    ) -> Option<i32> {
         task.tries += 1;
         task.sent_at = now;
         task.waiting = true;
         task.old_mtu = task.mtu;
         self.wake_exec(now + WAIT, id);
-        let Some(way) = self.stack.resolve(task.to) else {
-            return;
-        };
+        let way = self.stack.resolve(task.to)?;
         let path_mtu = u32::from(self.stack.routes.path_mtu(task.to, way.mtu, now));
         if task.mtu > path_mtu {
             task.mtu = path_mtu;
@@ -221,7 +226,11 @@ impl Host {
         task.probe = (task.probe + 1) % HISTORY;
         let mut packet = packet::udp(from, to, ip, payload);
         packet.header.ttl = task.hop;
-        self.stack.output(now, packet);
+        if self.stack.output(now, packet) != Sent::Dropped {
+            return None;
+        }
+        printer.out(format!("{:>2}:  send failed\n", task.hop).repeat(2));
+        Some(task.resume("", printer))
     }
 
     pub(super) fn tracepath_heard(
@@ -296,8 +305,7 @@ impl Host {
             return self.next_hop(now, id, task, printer);
         }
         task.tries = 0;
-        self.probe(now, id, task, printer);
-        None
+        self.probe(now, id, task, printer)
     }
 
     fn shown_host(&self, shown: Shown, from: IpAddr) -> String {

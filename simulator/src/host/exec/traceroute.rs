@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::host::icmp::{About, ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::packet;
+use crate::host::stack::Sent;
 use crate::host::tcp::Ends;
 
 /// The first destination port of UDP probes.
@@ -184,7 +185,12 @@ impl Host {
                     }
                 } else {
                     if probe.sent.is_none() {
-                        self.send_probe(now, task, number);
+                        if !self.send_probe(now, task, number) {
+                            // `error()` ends the line that it stands on.
+                            printer.err("\nsend: Operation not permitted\n");
+                            self.stack.stop_hearing(&task.ports());
+                            return Some(1);
+                        }
                     }
                     under_way += 1;
                 }
@@ -230,10 +236,11 @@ impl Host {
         printer.out(line);
     }
 
-    fn send_probe(&mut self, now: SimTime, task: &mut Traceroute, number: usize) {
+    /// `false`: a rule of the own firewall is against it.
+    fn send_probe(&mut self, now: SimTime, task: &mut Traceroute, number: usize) -> bool {
         task.probes[number].sent = Some(now);
         let Some(way) = self.stack.resolve(task.to) else {
-            return;
+            return true;
         };
         let remote = SocketAddr::new(task.to, task.destination_port(number));
         let source = match task.method {
@@ -276,9 +283,10 @@ impl Host {
         probe.header.ttl = (number / task.queries + 1) as u8;
         let mtu = self.stack.routes.path_mtu(task.to, way.mtu, now);
         if task.dont_fragment && probe.total_len() > usize::from(mtu) {
-            return task.refused(now, number, mtu);
+            task.refused(now, number, mtu);
+            return true;
         }
-        self.stack.output_in_pieces(now, probe);
+        self.stack.output_in_pieces(now, probe) == Sent::Accepted
     }
 
     pub(super) fn traceroute_heard(

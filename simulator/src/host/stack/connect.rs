@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wirelab_model::SimTime;
 
+use super::output::is_martian;
 use super::{SocketId, Stack};
 use crate::host::route::RouteError;
 use crate::host::tcp::{Connection, Context, Ends, Keepalive, SocketError};
@@ -32,6 +33,9 @@ impl Stack {
         let no_route = ConnectError::NoRoute(self.routes.error(remote.ip()));
         let resolved = self.resolve(remote.ip()).ok_or(no_route)?;
         let source = options.local_address.unwrap_or(resolved.source);
+        if is_martian(source, &resolved) {
+            return Err(ConnectError::NoRoute(RouteError::Invalid));
+        }
         let port = options
             .local_port
             .or_else(|| match options.binds {

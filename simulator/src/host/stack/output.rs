@@ -1,6 +1,6 @@
 //! The way out of a machine: OUTPUT chain, route, fragmentation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use wirelab_model::SimTime;
@@ -11,6 +11,23 @@ use crate::host::firewall::{Hook, Verdict};
 use crate::host::output::{HostDrop, HostEvent, Transmit};
 use crate::host::packet;
 use crate::host::route::Resolved;
+
+/// What the firewall said of a packet of this machine's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing against it.
+    Accepted,
+    /// A rule dropped it without a word (`EPERM` for a socket of UDP).
+    Dropped,
+    /// A rule refused it and said so (`EPERM`).
+    Rejected,
+}
+
+/// Whether a packet with that source may not leave this way: loopback addresses stay inside
+/// (RFC 1122 section 3.2.1.3; `__mkroute_output`).
+pub(super) fn is_martian(source: IpAddr, way: &Resolved) -> bool {
+    way.interface != usize::MAX && source.is_loopback()
+}
 
 impl Stack {
     /// `sendto()` on a UDP socket with path MTU discovery as it is by default (`IP_PMTUDISC_WANT`):
@@ -64,8 +81,8 @@ impl Stack {
     }
 
     /// One packet of this machine's own: OUTPUT chain, route, and over IPv4 fragments if it is too
-    /// long and has no DF. `false`: a rule said no, and the program learns of it (`EPERM`).
-    pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) -> bool {
+    /// long and has no DF.
+    pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) -> Sent {
         self.send_out(now, packet.into(), false)
     }
 
@@ -75,17 +92,21 @@ impl Stack {
         &mut self,
         now: SimTime,
         packet: impl Into<Box<IpPacket>>,
-    ) -> bool {
+    ) -> Sent {
         self.send_out(now, packet.into(), true)
     }
 
-    fn send_out(&mut self, now: SimTime, mut packet: Box<IpPacket>, may_be_cut: bool) -> bool {
+    fn send_out(&mut self, now: SimTime, mut packet: Box<IpPacket>, may_be_cut: bool) -> Sent {
         self.label(&mut packet);
         let destination = packet.header.destination;
         let Some(resolved) = self.resolve(destination) else {
             self.drop_packet(packet, HostDrop::NoRoute { destination });
-            return true;
+            return Sent::Accepted;
         };
+        if is_martian(packet.header.source, &resolved) {
+            self.drop_packet(packet, HostDrop::LoopbackSource);
+            return Sent::Accepted;
+        }
         let names = super::names(&self.interfaces, None, Some(resolved.interface));
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
         match self
@@ -95,12 +116,12 @@ impl Stack {
             Verdict::Accept => {}
             Verdict::Drop { rule } => {
                 self.drop_packet(packet, HostDrop::Firewall { rule });
-                return true;
+                return Sent::Dropped;
             }
             Verdict::Reject { rule, with } => {
                 self.reject(now, &packet, with);
                 self.drop_packet(packet, HostDrop::Firewall { rule });
-                return false;
+                return Sent::Rejected;
             }
         }
         if !self.bridged.is_empty() {
@@ -109,7 +130,7 @@ impl Stack {
         if resolved.interface == usize::MAX {
             self.count_loopback(packet.total_len());
             self.loopback.put(now, packet);
-            return true;
+            return Sent::Accepted;
         }
         // Own packets are cut for the whole path, as far as it is known.
         let mut resolved = resolved;
@@ -124,7 +145,7 @@ impl Stack {
         } else {
             self.emit(&resolved, packet);
         }
-        true
+        Sent::Accepted
     }
 
     /// Puts a packet on its interface, in fragments if need be.

@@ -225,6 +225,8 @@ pub(super) const STAGES: &[Stage] = &[
                 "client",
                 "iptables -A OUTPUT -d 10.0.2.22 -p icmp -j REJECT",
             ),
+            ("client", "iptables -A OUTPUT -d 10.0.2.21 -p udp -j DROP"),
+            ("client", "iptables -A OUTPUT -d 10.0.2.22 -p udp -j REJECT"),
         ],
         cases: &[
             case("ping -c 1 -W 1 10.0.2.20"),
@@ -234,6 +236,14 @@ pub(super) const STAGES: &[Stage] = &[
             case("curl http://10.0.2.20:89/"),
             case("ping -c 1 -W 1 10.0.2.21"),
             case("ping -c 1 -W 1 10.0.2.22"),
+            case("traceroute -n -q 1 10.0.2.21"),
+            case("traceroute -n -I 10.0.2.21"),
+            case("traceroute -n -T -p 88 10.0.2.20"),
+            case("traceroute -n -T -p 89 10.0.2.20"),
+            case("traceroute -n 10.0.2.22"),
+            case("tracepath -n 10.0.2.21"),
+            case("nc -vz -s 127.0.0.1 10.0.2.20 80"),
+            case("curl --interface 127.0.0.1 http://10.0.2.20/"),
         ],
     },
     Stage {

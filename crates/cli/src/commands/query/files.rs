@@ -136,6 +136,10 @@ pub(super) fn now(arguments: &Arguments) -> Result<UnixTime, Failure> {
 pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
     let sources = arguments.logs.iter().map(|logs| match place(logs).1 {
         "-" => piped(),
+        path if is_stream(path) => {
+            let mut file = std::fs::File::open(path)?;
+            in_memory(&mut file, path.to_owned())
+        }
         path => Ok(LogSource::Path(path.into())),
     });
     let sources: Vec<LogSource> = sources.collect::<Result<_, _>>()?;
@@ -150,6 +154,11 @@ pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
     opened.map_err(unreadable)
 }
 
+/// Whether the path is neither a file nor a folder, but a pipe or a device.
+fn is_stream(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+}
+
 /// What comes on standard input, to its end.
 fn piped() -> Result<LogSource, Failure> {
     let mut stdin = std::io::stdin();
@@ -157,11 +166,26 @@ fn piped() -> Result<LogSource, Failure> {
         return Err(Failure::usage("`--logs -` reads flow logs from a pipe")
             .hint("`zcat *.log.gz | wirelab query --logs - QUERY`"));
     }
+    in_memory(&mut stdin, "(standard input)".to_owned())
+}
+
+/// What a pipe or a device gives, `--logs <(...)` too: it can be read once, so all of it is kept.
+fn in_memory(source: &mut impl Read, name: String) -> Result<LogSource, Failure> {
     let mut bytes = Vec::new();
-    stdin.read_to_end(&mut bytes)?;
-    let name = "(standard input)".to_owned();
+    source.take(PIPED_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > PIPED_MAX {
+        let most = PIPED_MAX >> 20;
+        let message =
+            format!("{name} gives more than {most} MiB, which would all be kept in memory");
+        return Err(Failure::usage(message).hint(
+            "files are read piece by piece, gzip too: name them, or their folder, in `--logs`",
+        ));
+    }
     Ok(LogSource::Bytes { name, bytes })
 }
+
+/// So many octets of a pipe are kept.
+const PIPED_MAX: u64 = 512 << 20;
 
 /// Says what of the files was left out, is damaged, or is read in an unusual way.
 fn tell(logs: &LogFiles) {

@@ -5,7 +5,7 @@
 
 use super::models::Model;
 use super::neighbours::{far_end, near_end};
-use super::numbers::{FLAGS, flagged};
+use super::numbers::{FLAGS, flagged, least};
 use super::said::Said;
 use super::world::World;
 use super::{Made, Texts};
@@ -50,6 +50,13 @@ pub(super) fn of(
         for at in 0..count {
             made.push(model.with(far_end(&of_each(at), world.newcomer(far))));
         }
+        // One who sends a single packet, as short as they are.
+        let short = wirelab_model::Flow {
+            packets: 1,
+            bytes: least(flow.protocol),
+            ..of_each(0)
+        };
+        made.push(model.with(far_end(&short, world.newcomer(far))).exact());
         for at in 0..count {
             made.extend(near_end(model, &of_each(at), world.newcomer(near)));
         }

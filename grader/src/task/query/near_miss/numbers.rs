@@ -14,7 +14,7 @@ const MODELS: usize = 8;
 /// So many of those that the reference speaks of fan out.
 const FANNED: usize = 2;
 /// Where the ports of Linux's clients begin (`ip_local_port_range`); services are below.
-const CLIENTS: u16 = 32_768;
+pub(super) const CLIENTS: u16 = 32_768;
 /// Spans that are made, in seconds.
 const SPANS: std::ops::RangeInclusive<u64> = 1..=3600;
 /// Numbers of ports and addresses that are made.
@@ -66,14 +66,23 @@ fn fields(model: &Model<'_>, value: u64, made: &mut Vec<Made>) {
     if value > 0 {
         made.push(model.with(counted(value, value * 60)).exact());
     }
-    if value >= 60 {
+    if value >= least(flow.protocol) {
         made.push(model.with(counted(1, value)).exact());
+    }
+}
+
+/// Octets of the shortest packet of IPv4 that a protocol has: its headers without options.
+pub(super) const fn least(protocol: u8) -> u64 {
+    match protocol {
+        6 => 40,
+        1 | 17 => 28,
+        _ => 20,
     }
 }
 
 /// Whether a port stands for the other: a service's for a service's, a client's for a client's. The
 /// last below the clients' is neither in any network.
-fn may_be(port: u16, instead: u16) -> bool {
+pub(super) fn may_be(port: u16, instead: u16) -> bool {
     let is_used = port != 0 && port != CLIENTS - 1;
     instead != 0 && is_used && (port >= CLIENTS) == (instead >= CLIENTS)
 }

@@ -1,5 +1,5 @@
-//! How long `ping` waits for what: the `main_loop` of iputils, which sends the next request when its
-//! waiting ends and an interval is over.
+//! How long `ping` waits for what: the `main_loop` of iputils, which sends the next request when
+//! its waiting ends and an interval is over.
 
 use wirelab_model::{SimDuration, SimTime};
 

@@ -389,7 +389,7 @@ impl World {
     /// A machine hands a packet, which is `ready` then, to one of its interfaces. It leaves if the
     /// next hop is known, and waits in the machine otherwise.
     pub(super) fn transmit(&mut self, number: usize, transmit: Transmit, ready: SimTime) {
-        let Some((transmit, mac)) = self.to_neighbor(number, transmit) else {
+        let Some((transmit, mac)) = self.pass_neighbor(number, transmit) else {
             return;
         };
         let Transmit {

@@ -42,7 +42,7 @@ pub(super) struct Crossing {
 impl World {
     /// A packet is given back if its next hop is known to the machine that sends it, with the
     /// hardware address that the machine knows; otherwise it waits there.
-    pub(super) fn to_neighbor(
+    pub(super) fn pass_neighbor(
         &mut self,
         number: usize,
         transmit: Transmit,

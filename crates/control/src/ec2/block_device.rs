@@ -221,7 +221,7 @@ impl Configuration {
             offer.map(|_| own)
         };
         let iops = wanted.iops.or_else(|| usual(kind.iops, self.iops, 3_000));
-        let of_size = succeeds.then(|| if self.size > GP2_SLOW_TO { 250 } else { 128 });
+        let of_size = succeeds.then_some(if self.size > GP2_SLOW_TO { 250 } else { 128 });
         let own = self.throughput.or(of_size);
         let usual = || usual(kind.throughput, own, 125);
         kind.configuration(size, iops, wanted.throughput.or_else(usual))

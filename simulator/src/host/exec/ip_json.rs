@@ -47,7 +47,7 @@ pub(super) fn routes(text: &str, look: Look) -> String {
     list(text.lines().map(route).collect(), look)
 }
 
-/// `ip rule`, in lines: `0:	from all lookup local`.
+/// `ip rule`, in lines: `0:`, a tab, `from all lookup local`.
 pub(super) fn rules(text: &str, look: Look) -> String {
     let rule = |line: &str| {
         let (priority, rest) = line.split_once(":\tfrom all lookup ")?;

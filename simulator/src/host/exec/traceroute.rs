@@ -184,13 +184,11 @@ impl Host {
                         task.at += 1;
                     }
                 } else {
-                    if probe.sent.is_none() {
-                        if !self.send_probe(now, task, number) {
-                            // `error()` ends the line that it stands on.
-                            printer.err("\nsend: Operation not permitted\n");
-                            self.stack.stop_hearing(&task.ports());
-                            return Some(1);
-                        }
+                    if probe.sent.is_none() && !self.send_probe(now, task, number) {
+                        // `error()` ends the line that it stands on.
+                        printer.err("\nsend: Operation not permitted\n");
+                        self.stack.stop_hearing(&task.ports());
+                        return Some(1);
                     }
                     under_way += 1;
                 }

@@ -73,7 +73,8 @@ pub(super) fn protocol_number(text: &str) -> Result<u8, FirewallError> {
     let lower = text.to_ascii_lowercase();
     let mut names = PROTOCOLS.iter().chain(&MORE_PROTOCOLS);
     let named = names.find(|(name, _)| *name == lower);
-    let number = lower.parse().ok().or(named.map(|(_, number)| *number));
+    let number = lower.parse().ok();
+    let number = number.or_else(|| named.map(|(_, number)| *number));
     number.ok_or(FirewallError::Protocol(lower))
 }
 
@@ -306,7 +307,7 @@ pub(super) fn icmp_type(text: &str) -> Result<(u8, Option<u8>), FirewallError> {
     if let Some((name, known)) = named.next() {
         return match named.next() {
             None => Ok(*known),
-            Some((other, _)) => Err(FirewallError::IcmpTypes(text.to_owned(), *name, *other)),
+            Some((other, _)) => Err(FirewallError::IcmpTypes(text.to_owned(), name, other)),
         };
     }
     let (kind, code) = match text.split_once('/') {

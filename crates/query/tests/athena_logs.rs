@@ -163,6 +163,11 @@ impl World {
     }
 
     async fn ask(&mut self, sql: &str) -> AthenaResult {
+        let answer = self.try_ask(sql).await;
+        answer.unwrap_or_else(|report| panic!("{sql}\n{report}"))
+    }
+
+    async fn try_ask(&mut self, sql: &str) -> Result<AthenaResult, String> {
         let options = AthenaOptions {
             limits: Limits {
                 threads: self.threads,
@@ -171,7 +176,7 @@ impl World {
             ..AthenaOptions::at(UnixTime::from_secs(START + 86_400))
         };
         let answer = athena(sql, &mut self.catalog, &self.buckets, &options).await;
-        answer.unwrap_or_else(|error| panic!("{sql}\n{}", error.report()))
+        answer.map_err(|error| error.report())
     }
 }
 
@@ -212,6 +217,36 @@ fn the_same_query_gives_the_same_rows_whatever_holds_the_records() {
                 }
                 assert_eq!(other.rows.len(), memory.rows.len(), "{table}: {query}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_table_that_does_not_fit_its_files_is_told_so() {
+    run(async {
+        let mut world = World::new().await;
+        let wrong_type = "CREATE EXTERNAL TABLE wrong_type (srcaddr int)
+            STORED AS PARQUET LOCATION 's3://logs/columns/AWSLogs/'";
+        let seconds = "CREATE EXTERNAL TABLE seconds (line string) PARTITIONED BY (day string)
+            LOCATION 's3://logs/text/' TBLPROPERTIES ('projection.enabled'='true',
+              'projection.day.type'='date', 'projection.day.range'='0001/01/01,NOW',
+              'projection.day.format'='yyyy/MM/dd', 'projection.day.interval'='1',
+              'projection.day.interval.unit'='SECONDS')";
+        for (ddl, query, why) in [
+            (
+                wrong_type,
+                "SELECT srcaddr FROM wrong_type",
+                "HIVE_BAD_DATA: Cannot cast",
+            ),
+            (
+                seconds,
+                "SELECT count(*) FROM seconds",
+                "projection.day.range has too many values",
+            ),
+        ] {
+            world.ask(ddl).await;
+            let report = world.try_ask(query).await.expect_err(query);
+            assert!(report.contains(why), "{report}");
         }
     });
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     EcnCodepoint, FiveTuple, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,
-    Ipv6Fields, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, protocol,
+    Ipv6Fragment, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, protocol,
 };
 
 /// Octets of an IPv4 header; this product sends no IPv4 options.
@@ -53,13 +53,27 @@ impl IpHeader {
     #[must_use]
     #[inline]
     pub const fn is_fragment(&self) -> bool {
+        self.more_fragments() || self.offset() != 0
+    }
+
+    /// Whether more fragments of the datagram follow this packet's data: MF, or IPv6's M flag.
+    #[must_use]
+    #[inline]
+    pub const fn more_fragments(&self) -> bool {
+        match (self.version, self.fragment_header()) {
+            (IpVersionFields::V4(fields), _) => fields.more_fragments,
+            (_, Some(fragment)) => fragment.more_fragments,
+            (_, None) => false,
+        }
+    }
+
+    /// IPv6's fragment header, if there is one.
+    #[must_use]
+    #[inline]
+    pub const fn fragment_header(&self) -> Option<Ipv6Fragment> {
         match self.version {
-            IpVersionFields::V4(fields) => fields.more_fragments || fields.fragment_offset != 0,
-            IpVersionFields::V6(Ipv6Fields {
-                fragment: Some(fragment),
-                ..
-            }) => fragment.more_fragments || fragment.fragment_offset != 0,
-            IpVersionFields::V6(_) => false,
+            IpVersionFields::V4(_) => None,
+            IpVersionFields::V6(fields) => fields.fragment,
         }
     }
 
@@ -73,13 +87,10 @@ impl IpHeader {
     /// Where the data of a fragment begins in its datagram, in octets; 0 of a whole packet.
     #[must_use]
     pub const fn offset(&self) -> usize {
-        let units = match self.version {
-            IpVersionFields::V4(fields) => fields.fragment_offset,
-            IpVersionFields::V6(Ipv6Fields {
-                fragment: Some(fragment),
-                ..
-            }) => fragment.fragment_offset,
-            IpVersionFields::V6(_) => 0,
+        let units = match (self.version, self.fragment_header()) {
+            (IpVersionFields::V4(fields), _) => fields.fragment_offset,
+            (_, Some(fragment)) => fragment.fragment_offset,
+            (_, None) => 0,
         };
         units as usize * 8
     }
@@ -88,13 +99,10 @@ impl IpHeader {
     /// fragment header, 0 without one.
     #[must_use]
     pub const fn identification(&self) -> u32 {
-        match self.version {
-            IpVersionFields::V4(fields) => fields.identification as u32,
-            IpVersionFields::V6(Ipv6Fields {
-                fragment: Some(fragment),
-                ..
-            }) => fragment.identification,
-            IpVersionFields::V6(_) => 0,
+        match (self.version, self.fragment_header()) {
+            (IpVersionFields::V4(fields), _) => fields.identification as u32,
+            (_, Some(fragment)) => fragment.identification,
+            (_, None) => 0,
         }
     }
 

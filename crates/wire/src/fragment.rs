@@ -110,10 +110,7 @@ impl Extent {
         Self {
             start,
             end: start + packet.transport.wire_len(),
-            more_fragments: match packet.header.version {
-                IpVersionFields::V4(fields) => fields.more_fragments,
-                IpVersionFields::V6(fields) => fields.fragment.is_some_and(|it| it.more_fragments),
-            },
+            more_fragments: packet.header.more_fragments(),
         }
     }
 
@@ -299,7 +296,7 @@ impl Datagram {
         let Some((&last, piece)) = self.pieces.last_key_value() else {
             return false;
         };
-        let behind_last = extent.start > last && !has_more(piece);
+        let behind_last = extent.start > last && !piece.header.more_fragments();
         let before_others = !extent.more_fragments && last >= extent.end;
         behind_last || before_others
     }
@@ -309,7 +306,7 @@ impl Datagram {
             (start == reached).then(|| start + piece.transport.wire_len())
         });
         let last = self.pieces.last_key_value();
-        reached.is_some() && last.is_some_and(|(_, piece)| !has_more(piece))
+        reached.is_some() && last.is_some_and(|(_, piece)| !piece.header.more_fragments())
     }
 
     fn octets(&self) -> usize {
@@ -340,10 +337,6 @@ impl Datagram {
         };
         IpPacket { header, transport }
     }
-}
-
-fn has_more(piece: &IpPacket) -> bool {
-    Extent::of(piece).more_fragments
 }
 
 #[cfg(test)]

@@ -18,10 +18,7 @@ use std::fmt::{self, Write as _};
 use crate::arp::ETHER_TYPE_ARP;
 use crate::link::{self, LinkError, LinkType};
 use crate::parse::{ipv4_transport, ipv6_transport};
-use crate::{
-    IpPacket, IpVersionFields, Ipv6Fields, Ipv6Fragment, QuotedPacket, TcpFlags, Transport,
-    protocol,
-};
+use crate::{IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
 
 /// Longest run of zeros that stands in for what a capture cut off.
 const LONGEST_PACKET: usize = 65535;
@@ -90,7 +87,7 @@ fn packet_to(bytes: &[u8], out: &mut String) -> fmt::Result {
 }
 
 fn print(packet: &IpPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if fragment_header(packet).is_some() {
+    if packet.header.fragment_header().is_some() {
         let header = &packet.header;
         let offset = header.offset();
         write!(
@@ -209,7 +206,7 @@ fn print_end_points(
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let (source, destination) = (packet.header.source, packet.header.destination);
-    if fragment_header(packet).is_some() {
+    if packet.header.fragment_header().is_some() {
         return write!(f, "{source_port} > {destination_port}: ");
     }
     write!(
@@ -220,18 +217,11 @@ fn print_end_points(
 
 /// `10.0.1.5 > 10.0.2.10: `, unless it stands in front of IPv6's fragment header already.
 fn print_addresses(packet: &IpPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if fragment_header(packet).is_some() {
+    if packet.header.fragment_header().is_some() {
         return Ok(());
     }
     let (source, destination) = (packet.header.source, packet.header.destination);
     write!(f, "{source} > {destination}: ")
-}
-
-const fn fragment_header(packet: &IpPacket) -> Option<Ipv6Fragment> {
-    match packet.header.version {
-        IpVersionFields::V6(Ipv6Fields { fragment, .. }) => fragment,
-        IpVersionFields::V4(_) => None,
-    }
 }
 
 /// Whether the segment is one whose sequence number tcpdump prints without data.

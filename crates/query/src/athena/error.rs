@@ -3,6 +3,7 @@
 //! Inside the module a mistake is a `Fault`, which knows a byte of the statement; at the border it
 //! becomes an [`AthenaError`] with line and column, since only there is the whole text at hand.
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 use crate::error::{Place, damage, report};
@@ -284,7 +285,9 @@ impl From<DataFusionError> for Fault {
             return Self::bare(DAMAGED, reason);
         }
         // Of an expression, casts are ours, with errors of their own.
-        if let Some((_, value)) = text.split_once("Cast error: ") {
+        if let DataFusionError::ArrowError(error, _) = error.find_root()
+            && let ArrowError::CastError(value) = &**error
+        {
             return Self::bare("HIVE_BAD_DATA", value).with_hint(
                 "a column of a Parquet file has another type than the table says: see which in \
                  the table's CREATE EXTERNAL TABLE",

@@ -15,7 +15,7 @@ use super::functions::{added, civil, joda_parse, joda_print};
 /// Partitions that a query may have to look at.
 pub(super) const PARTITIONS_MAX: usize = 1_000_000;
 /// So many steps of an interval, of which many may give one value.
-const STEPS_MAX: usize = 4 * PARTITIONS_MAX;
+const STEPS_MAX: i64 = 4_000_000;
 
 fn wrong(message: String) -> Fault {
     Fault::bare("INVALID_TABLE_PROPERTY", message)
@@ -140,8 +140,12 @@ fn dates(table: &Table, column: &str, now: i64) -> Checked<Vec<String>> {
             "projection.{column}.interval must be a positive integer"
         ))
     })?;
+    let too_many = || wrong(format!("projection.{column}.range has too many values"));
+    if added(from, unit, interval.saturating_mul(STEPS_MAX)).is_ok_and(|at| at <= to) {
+        return Err(too_many());
+    }
     let mut values: Vec<String> = Vec::new();
-    let (mut count, mut steps) = (0, 0);
+    let mut count = 0;
     loop {
         let at = added(from, unit, count)?;
         if at > to {
@@ -152,11 +156,8 @@ fn dates(table: &Table, column: &str, now: i64) -> Checked<Vec<String>> {
             values.push(text);
         }
         count += interval;
-        steps += 1;
-        if values.len() > PARTITIONS_MAX || steps > STEPS_MAX {
-            return Err(wrong(format!(
-                "projection.{column}.range has too many values"
-            )));
+        if values.len() > PARTITIONS_MAX {
+            return Err(too_many());
         }
     }
 }

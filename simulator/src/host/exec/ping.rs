@@ -256,20 +256,14 @@ impl Host {
         if task.answered.len() >= usize::from(task.count) {
             return true;
         }
-        let heard = task.answered.len() + task.errors as usize;
-        if task.ends_at.is_none() && heard >= usize::from(task.count) {
-            // The last request was refused here: `recvmsg()` has nothing to wait for, and waits.
-            let at = self.receive_timeout(now, task);
-            task.ends_at = Some(at);
-            self.wake_exec(at, id);
-        }
         if task.ends_at.is_none() {
-            // iputils waits two of the longest round trips, an interval at least, if anything came.
-            let wait = match task.rtts.iter().max() {
-                Some(longest) => SimDuration::from_micros(2 * longest).max(task.interval),
-                None => task.linger,
+            // `recvmsg()` waits though the last request was refused here. Otherwise iputils waits
+            // two of the longest round trips, an interval at least, if anything came.
+            let at = match task.rtts.iter().max() {
+                _ if task.heard() >= usize::from(task.count) => self.receive_timeout(now, task),
+                Some(longest) => now + SimDuration::from_micros(2 * longest).max(task.interval),
+                None => now + task.linger,
             };
-            let at = now + wait;
             task.ends_at = Some(at);
             self.wake_exec(at, id);
         }
@@ -337,7 +331,7 @@ impl Host {
         if std::mem::take(&mut task.denied) {
             printer.err("ping: sendmsg: Operation not permitted\n");
         }
-        let heard = task.answered.len() + task.errors as usize;
+        let heard = task.heard();
         let all = usize::from(task.count);
         let enough = match task.deadline {
             Some(_) => task.errors > 0 || (all > 0 && heard >= all),
@@ -527,6 +521,11 @@ impl Ping {
         };
         let (seconds, micros) = (starts.at(now).as_secs(), now.as_nanos() / 1000 % 1_000_000);
         format!("[{seconds}.{micros:06}] ")
+    }
+
+    /// Answers and errors.
+    const fn heard(&self) -> usize {
+        self.answered.len() + self.errors as usize
     }
 
     const fn sends_more(&self) -> bool {

@@ -65,22 +65,19 @@ fn client(flow: &Flow) -> u16 {
 }
 
 fn with_service(flow: &Flow, port: u16) -> Flow {
-    let mut flow = flow.clone();
-    let end = match flow.srcport < flow.dstport {
-        true => &mut flow.srcport,
-        false => &mut flow.dstport,
-    };
-    *end = port;
-    flow
+    with_port(flow, port, flow.srcport < flow.dstport)
 }
 
 fn with_client(flow: &Flow, port: u16) -> Flow {
+    with_port(flow, port, flow.srcport >= flow.dstport)
+}
+
+fn with_port(flow: &Flow, port: u16, of_source: bool) -> Flow {
     let mut flow = flow.clone();
-    let end = match flow.srcport < flow.dstport {
-        true => &mut flow.dstport,
-        false => &mut flow.srcport,
-    };
-    *end = port;
+    *match of_source {
+        true => &mut flow.srcport,
+        false => &mut flow.dstport,
+    } = port;
     flow
 }
 

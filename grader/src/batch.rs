@@ -21,7 +21,6 @@ use wirelab_session::{Content, Entry, Session, effective};
 
 pub use self::told::Done;
 use crate::error::GradeError;
-use crate::finding::FindingKind;
 use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::{Said, Submission};
@@ -401,6 +400,9 @@ fn read(octets: &[u8], limits: &Limits) -> Result<Submitted, Ungraded> {
             return Err(Ungraded::refused(too_long(task, limits)));
         }
     }
+    if let Some(odd) = submitted.odd_word() {
+        return Err(Ungraded::unreadable(odd));
+    }
     in_order(&submitted.journal)?;
     Ok(submitted)
 }
@@ -457,9 +459,7 @@ fn remarks(submitted: &Submitted, lab_hash: &str) -> Vec<String> {
 
 /// Tasks that nobody has tried.
 fn not_attempted(report: &Report) -> Vec<String> {
-    let untouched = [FindingKind::NoAnswer, FindingKind::NothingChanged];
-    let tasks = report.tasks.iter();
-    let tasks = tasks.filter(|task| task.findings().any(|it| untouched.contains(&it.name)));
+    let tasks = report.tasks.iter().filter(|task| task.is_untried());
     tasks.map(|task| task.task.to_string()).collect()
 }
 

@@ -119,6 +119,8 @@ finding_kinds! {
     ResourceLost = "resource-lost", Error;
     /// Other resources are gone that were there before.
     ResourceRemoved = "resource-removed", Note;
+    /// A rule that is new lets nothing in now, and will once somebody meets it.
+    Dormant = "dormant-rule", Note;
     /// Live connections were lost to the change.
     ConnectionsCut = "connections-cut", Error;
     /// A flow that must stay closed gets through.

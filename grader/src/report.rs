@@ -194,6 +194,17 @@ impl TaskReport {
         !self.points.is_full() && !self.closed && self.ungraded.is_none()
     }
 
+    /// Whether there is nothing yet that could be right or wrong: an answer that nobody has
+    /// written, a network that nobody has changed.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        let untouched = [FindingKind::NoAnswer, FindingKind::NothingChanged];
+        let mut wrong = self.findings().filter(|it| it.severity != Severity::Note);
+        let first = wrong.next().map(|it| it.name);
+        let nothing = |name| untouched.contains(&name);
+        self.points.got == 0 && first.is_some_and(nothing) && wrong.all(|it| nothing(it.name))
+    }
+
     /// Every finding of every condition.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.checks.iter().flat_map(|check| &check.findings)

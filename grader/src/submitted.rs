@@ -22,6 +22,7 @@ use wirelab_model::{Seed, SimTime, hex};
 use wirelab_session::{Entry, EntryKind, Session};
 
 use crate::error::GradeError;
+use crate::variant;
 
 /// What every submission says it is.
 pub const KIND: &str = "wirelab-submission";
@@ -140,6 +141,31 @@ impl Submitted {
         (self.links, self.seal) = self.chain();
     }
 
+    /// What is wrong with the words that results repeat of it: nobody was given such a name, and no
+    /// build writes such a text.
+    #[must_use]
+    pub fn odd_word(&self) -> Option<String> {
+        let claimed = &self.claimed;
+        let always = [
+            ("lab", &self.lab),
+            ("scenario", &self.scenario),
+            ("build", &self.build),
+            ("submitted_with", &claimed.submitted_with),
+        ];
+        let sometimes = [
+            ("learner", &self.learner),
+            ("started_at", &claimed.started_at),
+            ("submitted_at", &claimed.submitted_at),
+        ];
+        let sometimes = sometimes.into_iter();
+        let sometimes = sometimes.filter_map(|(name, text)| Some((name, text.as_ref()?)));
+        let mut words = always.into_iter().chain(sometimes);
+        words.find_map(|(name, text)| {
+            let why = variant::word(text).err()?;
+            Some(format!("its `{name}` {why}"))
+        })
+    }
+
     /// What the chain proves wrong; `None` if it holds.
     #[must_use]
     pub fn broken_chain(&self) -> Option<String> {
@@ -169,7 +195,7 @@ impl Submitted {
         taken
     }
 
-    /// How often each task was checked, as the journal has it.
+    /// How often each task was checked once something was there to check, as the journal has it.
     #[must_use]
     pub fn checks(&self) -> BTreeMap<String, u32> {
         let mut checks = BTreeMap::new();

@@ -25,6 +25,26 @@ pub fn seed(course: &str, learner: &str, lab: &str) -> u64 {
     first.fold(0, |number, octet| number << 8 | u64::from(*octet))
 }
 
+/// The longest code and name, in characters.
+const LONGEST: usize = 100;
+
+/// What keeps a text from being a course's code or a learner's name: nobody would see it, or it
+/// would break the line and the table that it stands in.
+///
+/// # Errors
+/// What is wrong with it, after "it".
+pub fn word(text: &str) -> Result<(), &'static str> {
+    // Line and paragraph separators, and what turns the direction of writing.
+    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    match text.trim() {
+        "" => Err("is empty"),
+        trimmed if trimmed != text => Err("begins or ends with a space"),
+        _ if text.contains(|c: char| c.is_control() || turns(c)) => Err("has control characters"),
+        _ if text.chars().count() > LONGEST => Err("is longer than 100 characters"),
+        _ => Ok(()),
+    }
+}
+
 /// What results say of the course that they were checked against, without telling its code.
 #[must_use]
 pub fn fingerprint(course: &str) -> String {

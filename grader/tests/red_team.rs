@@ -89,6 +89,58 @@ fn a_group_thrown_open_beside_the_repair_is_seen() {
 }
 
 #[test]
+fn a_check_that_was_turned_off_for_nothing_is_too_open() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    learner.run(
+        "ec2:ModifyInstanceAttribute InstanceId=${instance.app} SourceDestCheck='{\"Value\":false}'",
+    );
+    assert_eq!(points(&learner), (4, vec![FindingKind::TooOpen]));
+    // Whoever is a router needs it.
+    let mut tables = resources(&learner).route_tables.values();
+    let is_main = |it: &&std::sync::Arc<wirelab_model::RouteTable>| {
+        it.associations.iter().any(|association| association.main)
+    };
+    let table = tables.find(is_main).expect("every VPC has one");
+    let table = table.route_table_id.clone();
+    learner.run(&format!(
+        "ec2:CreateRoute RouteTableId={table} DestinationCidrBlock=198.18.0.0/15 \
+         InstanceId=${{instance.app}}"
+    ));
+    assert_eq!(points(&learner), (6, vec![]));
+}
+
+#[test]
+fn rules_that_nobody_meets_so_far_are_remarked_on() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    let vpc = learner.session.plan().names.id("vpc.data").cloned();
+    let mut groups = resources(&learner).security_groups.values();
+    let is_default = |it: &&std::sync::Arc<wirelab_model::SecurityGroup>| {
+        it.group_name == "default" && Some(it.vpc_id.as_str()) == vpc.as_deref()
+    };
+    let group = groups.find(is_default).expect("every VPC has one");
+    let group = group.group_id.clone();
+    learner.run(&format!(
+        "ec2:AuthorizeSecurityGroupIngress GroupId={group} \
+         IpPermissions='[{{\"IpProtocol\":\"-1\",\"IpRanges\":[{{\"CidrIp\":\"0.0.0.0/0\"}}]}}]'"
+    ));
+    learner.run(
+        "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=90 Egress=false \
+         Protocol=-1 RuleAction=allow Ipv6CidrBlock=::/0",
+    );
+    let report = learner.check();
+    let mut tasks = report.tasks.iter();
+    let repair = tasks.find(|it| it.task == "repair").expect("a task");
+    assert_eq!((repair.points.got, repair.points.of), (6, 6));
+    let said: Vec<_> = repair.findings().map(|it| it.evidence.join("; ")).collect();
+    let names = [FindingKind::Dormant; 2];
+    assert_eq!(findings(&report, "repair"), names, "{said:?}");
+    assert!(said[0].contains("all from 0.0.0.0/0"), "{said:?}");
+    assert!(said[1].contains("rule 90 allow all from ::/0"), "{said:?}");
+}
+
+#[test]
 fn of_rules_without_number_an_example_is_shown_or_how_many_there_are() {
     let mut learner = on_replication();
     learner.run(ALLOW_REPLIES);

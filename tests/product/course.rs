@@ -200,7 +200,15 @@ fn away_from_its_labs_a_folder_is_told_where_they_were_looked_for() {
 #[test]
 fn names_that_nobody_can_have_are_refused() {
     let place = Place::new();
-    for (course, learner) in [(" ", "ada"), ("", "ada"), ("net", ""), ("net", "ada ")] {
+    let long = "ada".repeat(40);
+    for (course, learner) in [
+        (" ", "ada"),
+        ("", "ada"),
+        ("net", ""),
+        ("net", "ada "),
+        ("net", "ada\nbob"),
+        ("net", &long),
+    ] {
         let ran = place.wirelab(&["init", "x", "--course", course, "--learner", learner]);
         let ran = ran.exits(2);
         assert!(ran.stderr.contains("invalid value"), "{}", ran.stderr);
@@ -221,13 +229,13 @@ fn class() -> Place {
     place.enter(&home.join("ada"));
     for line in [
         "wirelab hint repair",
-        // The next hint is there once a check has found something wrong.
-        "wirelab check repair > ../wrong || true",
-        "wirelab hint repair --take",
-        "wirelab note 'the replica, I think'",
         "wirelab call ec2:CreateNetworkAclEntry NetworkAclId=primary RuleNumber=60 Egress=true \
          Protocol=6 RuleAction=allow CidrBlock=0.0.0.0/0 'PortRange={\"From\":1024,\"To\":65535}'",
+        // The next hint is there once a check has found something wrong.
+        "wirelab check repair > ../wrong || true",
         "wirelab undo",
+        "wirelab hint repair --take",
+        "wirelab note 'the replica, I think'",
         "mkdir ../class && wirelab submit --to ../class/",
     ] {
         place.shell(line).exits(0);

@@ -258,6 +258,47 @@ fn the_number_of_a_course_holds_for_its_later_labs() {
 }
 
 #[test]
+fn where_the_seed_stays_the_journal_goes_on() {
+    let mut place = Place::new();
+    let ada = ["--course", "net-201", "--learner", "ada", "--lab", LAB];
+    place
+        .wirelab(&[&["init", "ada"][..], &ada].concat())
+        .exits(0);
+    place.enter(&place.here().join("ada"));
+    let taken = |place: &Place| {
+        let shown = place.wirelab(&["hint", "repair", "--take", "--json"]);
+        let shown = shown.exits(0).json();
+        shown["taken"].as_array().expect("hints").len()
+    };
+    assert_eq!(taken(&place), 1);
+    // Nothing was tried, so nothing was found wrong.
+    place.wirelab(&["check", "repair"]).exits(1);
+    assert_eq!(taken(&place), 1);
+    place
+        .shell("wirelab exec replica -- sudo sysctl -w net.ipv4.ip_forward=0")
+        .exits(0);
+    place.wirelab(&["check", "repair"]).exits(1);
+    assert_eq!(taken(&place), 2);
+
+    let answer = place.here().join(LAB).join("answers/cause.txt");
+    let form = std::fs::read_to_string(&answer).expect("a form");
+    std::fs::write(&answer, "acl: network_acl.replica\n").expect("an answer");
+    let again = place.wirelab(&["start", LAB, "--again"]).exits(0);
+    let told = again.stderr;
+    assert!(told.contains("the journal goes on"), "{told}");
+    assert_eq!(std::fs::read_to_string(&answer).ok(), Some(form));
+    let aside = place.here().join(format!("{LAB}.1/answers/cause.txt"));
+    let aside = std::fs::read_to_string(aside).expect("the earlier answer");
+    assert_eq!(aside, "acl: network_acl.replica\n");
+    let status = place.wirelab(&["status", "--json"]).exits(0).json();
+    let tasks = status["tasks"].as_array().expect("tasks");
+    let repair = tasks.iter().find(|it| it["name"] == "repair");
+    assert_eq!(repair.expect("a task")["hints_taken"], 2);
+    let undo = place.wirelab(&["undo"]).exits(2);
+    assert!(undo.stderr.contains("nothing to undo"), "{}", undo.stderr);
+}
+
+#[test]
 fn a_solved_task_has_no_hint_to_sell() {
     let place = Place::with_lab("hello-filter", 7);
     let solution = place.wirelab(&["author", "solution", "--json"]).json();

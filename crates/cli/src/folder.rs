@@ -63,15 +63,11 @@ impl Enrolled {
     }
 }
 
-/// A course's code or a learner's name, as an option takes it: spaces around it would be part of
-/// it, and nobody would see them.
+/// A course's code or a learner's name, as an option takes it.
 pub(crate) fn word(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("it is empty".to_owned()),
-        trimmed if trimmed != text => Err("it begins or ends with a space".to_owned()),
-        _ if text.chars().any(char::is_control) => Err("it has control characters".to_owned()),
-        _ => Ok(text.to_owned()),
-    }
+    let word = wirelab_grader::variant::word(text);
+    word.map(|()| text.to_owned())
+        .map_err(|why| format!("it {why}"))
 }
 
 /// A folder with lab folders in it.

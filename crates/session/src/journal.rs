@@ -138,7 +138,7 @@ pub enum EntryKind {
     Check {
         /// Points reached.
         points: u32,
-        /// Points of each task that was graded.
+        /// Points of each task that was tried and graded.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         tasks: BTreeMap<SmolStr, u32>,
     },

@@ -31,3 +31,4 @@ pub use intent::Intent;
 pub(crate) use intent::subnet_of;
 pub use many::{EXACT_RULES, example, too_many};
 pub(crate) use many::{one, packets};
+pub(crate) use print::{entry, rule};

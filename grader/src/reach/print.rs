@@ -3,7 +3,7 @@
 use wirelab_model::{NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule};
 
 /// `rule 100 allow tcp 32768-60999 from 10.0.1.0/24`.
-pub(super) fn entry(entry: &NetworkAclEntry) -> String {
+pub(crate) fn entry(entry: &NetworkAclEntry) -> String {
     let number = if entry.is_default() {
         "*".to_owned()
     } else {
@@ -37,7 +37,7 @@ fn icmp_fields(icmp_type: i32, code: i32) -> String {
 }
 
 /// `tcp 5432 from sg-...`.
-pub(super) fn rule(rule: &SecurityGroupRule) -> String {
+pub(crate) fn rule(rule: &SecurityGroupRule) -> String {
     let what = match rule.ports() {
         Some(ports) if !ports.is_all() => format!(" {ports}"),
         Some(_) => String::new(),

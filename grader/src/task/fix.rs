@@ -7,6 +7,7 @@
 
 mod beside;
 mod closed;
+mod dormant;
 mod joined;
 mod least;
 mod lost;
@@ -14,6 +15,7 @@ mod machines;
 mod outage;
 mod routes;
 mod traffic;
+mod unchecked;
 mod ways;
 
 use std::sync::Arc;
@@ -101,6 +103,8 @@ struct Verdict {
     /// That what works is a machine's doing.
     machines: Option<Finding>,
     least: Vec<Finding>,
+    /// What lets nothing in so far.
+    dormant: Vec<Finding>,
     harm: Vec<Finding>,
     loss: Loss,
     /// How much was done.
@@ -153,9 +157,12 @@ fn judge(
         let reached = lost::Reached::of(&after);
         let reached = reached.as_ref();
         verdict.least = closed::opened(material, task, &after)?;
-        verdict.least.extend(least::excess(&after));
+        let (excess, unmet) = least::excess(&after);
+        verdict.least.extend(excess);
+        verdict.dormant = dormant::rules(&after, &unmet);
         verdict.least.extend(routes::made_public(&after));
         verdict.least.extend(joined::networks(&after));
+        verdict.least.extend(unchecked::interfaces(&after));
         if let (true, Some(reached)) = (verdict.least.is_empty(), reached) {
             // Else it is what has been found already, seen from its ends.
             verdict.least.extend(ways::opened(&after, reached)?);
@@ -231,6 +238,7 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
         checks[0].findings.push(finding);
     }
     checks[2].note = lost(verdict.loss, checks[2].mark);
+    checks[1].findings.extend(verdict.dormant);
     checks[2].findings.extend(verdict.remarks);
     checks[1].note = Some(MEASURE.to_owned());
     if changed {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem;
 use wirelab_filter::Filter;
 use wirelab_model::{FlowLogId, SimTime};
 use wirelab_query::{QueryOptions, blocking};
@@ -14,6 +15,7 @@ use wirelab_wire::link::LinkType;
 
 use super::asked::{call, exec};
 use super::data::Reader;
+use super::lookup::lookup;
 use super::open::Open;
 use super::{Evidence, Value};
 use crate::author::{belongs, by_name, word};
@@ -39,6 +41,8 @@ pub(super) fn ask(question: Question, arguments: &[String], evidence: &Evidence<
         (Question::Said, [traffic, capture]) => said(evidence, traffic, capture),
         (Question::Exec, [host, command, text]) => exec(evidence, host, command, text),
         (Question::Call, [written, text]) => call(evidence, written, text),
+        (Question::Holding, [capture, text]) => holding(evidence, capture, text),
+        (Question::Lookup, [address, table, target]) => lookup(address, table, target),
         _ => Err("the number of its arguments is wrong".to_owned()),
     }
 }
@@ -111,7 +115,17 @@ fn packets(evidence: &Evidence<'_>, capture: &str, text: &str) -> Answer {
     let (name, captured) = evidence.captured(capture)?;
     let captured = captured.iter().filter(|it| evidence.within(it.at));
     let kept: Vec<_> = captured.filter(|it| keeps(&filter, it)).collect();
-    Ok(counted(evidence, &name, text, &kept))
+    let keeps = format!("`{text}` keeps");
+    Ok(counted(evidence, &name, &keeps, &kept))
+}
+
+fn holding(evidence: &Evidence<'_>, capture: &str, text: &str) -> Answer {
+    let (name, captured) = evidence.captured(capture)?;
+    let finder = memmem::Finder::new(text);
+    let held = captured.iter().filter(|it| evidence.within(it.at));
+    let held = held.filter(|it| finder.find(&it.frame.to_bytes()).is_some());
+    let holds = format!("`{text}` is in");
+    Ok(counted(evidence, &name, &holds, &held.collect::<Vec<_>>()))
 }
 
 fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -> Answer {
@@ -119,7 +133,7 @@ fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -
     let (name, mut kept) = of_connection(evidence, traffic, capture)?;
     kept.retain(|it| keeps(&filter, it));
     let of = format!("one connection of `{traffic}` in {name}");
-    Ok(counted(evidence, &of, text, &kept))
+    Ok(counted(evidence, &of, &format!("`{text}` keeps"), &kept))
 }
 
 /// The packets of the first exchange's connection, and the name of their capture.
@@ -171,14 +185,14 @@ fn said(evidence: &Evidence<'_>, traffic: &str, capture: &str) -> Answer {
 fn counted(
     evidence: &Evidence<'_>,
     of: &str,
-    filter: &str,
+    what: &str,
     kept: &[&Captured],
 ) -> (Value, Vec<String>) {
     let count = kept.len();
     let mut shown = vec![match count {
-        0 => format!("`{filter}` keeps no packet of {of}"),
-        1 => format!("`{filter}` keeps 1 packet of {of}:"),
-        count => format!("`{filter}` keeps {count} packets of {of}:"),
+        0 => format!("{what} no packet of {of}"),
+        1 => format!("{what} 1 packet of {of}:"),
+        count => format!("{what} {count} packets of {of}:"),
     }];
     shown.extend(kept.iter().take(SHOWN).map(|it| evidence.packet(it)));
     if count > SHOWN {

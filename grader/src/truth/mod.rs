@@ -12,6 +12,7 @@
 mod ask;
 mod asked;
 mod data;
+mod lookup;
 mod open;
 mod play;
 

@@ -53,10 +53,12 @@ pub(crate) fn warn_beyond(session: &Session) {
     }
 }
 
-/// Grades these tasks, or all if none is named, and notes in the journal what was reached.
+/// Grades these tasks, or all if none is named, and notes in the journal what was reached by those
+/// that somebody has tried.
 pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, Failure> {
     let report = look(session, tasks)?;
-    let tasks = report.tasks.iter().filter(|it| it.ungraded.is_none());
+    let is_graded = |it: &&TaskReport| it.ungraded.is_none() && !it.is_untried();
+    let tasks = report.tasks.iter().filter(is_graded);
     let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
     session.note_check(report.score(), tasks.collect())?;
     Ok(report)

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wirelab_session::Session;
+use wirelab_model::Seed;
+use wirelab_session::{Content, Session};
 
 use crate::args::TEMPLATE;
 use crate::commands::status;
@@ -25,8 +26,8 @@ pub(crate) struct Arguments {
     /// The seed; the same number gives the same lab
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Put the present run aside and start over with a fresh seed; in a course that has drawn one
-    /// for you, with that one
+    /// Put the present run aside and start over with a fresh seed; where the seed stays, as in a
+    /// course that has drawn one for you, its journal goes on: hints and predictions count
     #[arg(long)]
     again: bool,
 }
@@ -58,22 +59,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         None => Course::set(&course_to_be()?, lab, Drawn::default())?,
     };
     let folder = course.lab_folder(lab);
-    if Session::find(&folder).is_some_and(|found| found == folder) {
-        if !arguments.again {
-            return go_on(arguments, &folder);
-        }
-        let aside = put_aside(&folder)?;
-        output::note(&format!(
-            "the earlier run is in {}",
-            print::relative(&aside)
-        ));
-    }
     // Again is with another one, unless it is a learner's own.
     let own = match arguments.again {
         true => course.enrolled().map(|it| it.seed(lab)),
         false => course.drawn().seed(lab),
     };
-    let mut session = folder::create(&folder, &content, lab, arguments.seed.or(own))?;
+    let seed = arguments.seed.or(own);
+    let is_there = Session::find(&folder).is_some_and(|found| found == folder);
+    let mut session = match (is_there, arguments.again) {
+        (true, false) => return go_on(arguments, &folder),
+        (true, true) => start_over(&folder, &content, lab, seed)?,
+        (false, _) => folder::create(&folder, &content, lab, seed)?,
+    };
     output::ticket(&status::print(&mut session)?)?;
     folder::warn_of_lies(&session, &content);
     folder::bound::note_started(&folder)?;
@@ -103,6 +100,33 @@ fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
+/// The lab anew, with what was there put aside. What somebody has paid for and predicted on a seed
+/// they know on that seed ever after: if it stays, so does the journal.
+fn start_over(
+    folder: &Path,
+    content: &Content,
+    lab: &str,
+    seed: Option<u64>,
+) -> Result<Session, Failure> {
+    let earlier = Session::open(folder, content).ok();
+    let same = earlier.filter(|it| Some(it.plan().seed) == seed.map(Seed::whole));
+    let Some(mut session) = same else {
+        let aside = put_aside(folder, &[])?;
+        let aside = print::relative(&aside);
+        output::note(&format!("the earlier run is in {aside}"));
+        return folder::create(folder, content, lab, seed);
+    };
+    session.reset()?;
+    let aside = put_aside(folder, &[".wirelab", "evidence"])?;
+    session.renew_files()?;
+    let aside = print::relative(&aside);
+    output::note(&format!(
+        "the seed is the same, so the journal goes on, with hints and predictions; the earlier \
+         answers are in {aside}"
+    ));
+    Ok(session)
+}
+
 /// A shell in `LAB/answers` would find itself in the earlier run.
 fn refuse_below(lab: &str) -> Result<(), Failure> {
     let here = std::env::current_dir()?;
@@ -119,9 +143,9 @@ fn refuse_below(lab: &str) -> Result<(), Failure> {
     }
 }
 
-/// Moves what is in the folder of an earlier run to `LAB.1`, `LAB.2`, ... The folder itself stays:
-/// shells may be in it.
-fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
+/// Moves what is in the folder of an earlier run, but for `kept`, to `LAB.1`, `LAB.2`, ... The
+/// folder itself stays: shells may be in it.
+fn put_aside(folder: &Path, kept: &[&str]) -> Result<PathBuf, Failure> {
     let aside = (1_u32..)
         .map(|number| folder.with_extension(number.to_string()))
         .find(|path| !path.exists())
@@ -131,6 +155,7 @@ fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
     for entry in std::fs::read_dir(folder)? {
         names.push(entry?.file_name());
     }
+    names.retain(|name| !kept.iter().any(|kept| name == kept));
     // The journal goes last: until then the run is still here, and its way can be gone again.
     names.sort_by_key(|name| name == ".wirelab");
     for name in names {

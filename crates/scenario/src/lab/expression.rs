@@ -70,11 +70,17 @@ pub enum Question {
     /// `call("CALL", "TEXT")`: how many things a call that changes nothing answers with that have
     /// the text in them: a route of a table, an entry of a list.
     Call,
+    /// `holding("CAPTURE", "TEXT")`: how many packets of a capture in the window have the octets of
+    /// a text in them.
+    Holding,
+    /// `lookup("ADDRESS", "PREFIX TARGET, PREFIX TARGET", "TARGET")`: whether a table of routes
+    /// sends a packet with that destination to the target.
+    Lookup,
 }
 
 impl Question {
     /// Every question with its name and how many arguments it takes.
-    pub const ALL: [(&'static str, Self, usize); 9] = [
+    pub const ALL: [(&'static str, Self, usize); 11] = [
         ("outcome", Self::Outcome, 1),
         ("packets", Self::Packets, 2),
         ("segments", Self::Segments, 3),
@@ -84,12 +90,17 @@ impl Question {
         ("said", Self::Said, 2),
         ("exec", Self::Exec, 3),
         ("call", Self::Call, 2),
+        ("holding", Self::Holding, 2),
+        ("lookup", Self::Lookup, 3),
     ];
 
     /// Whether captured packets answer it.
     #[must_use]
     pub const fn needs_captures(self) -> bool {
-        matches!(self, Self::Packets | Self::Segments | Self::Said)
+        matches!(
+            self,
+            Self::Packets | Self::Segments | Self::Said | Self::Holding
+        )
     }
 
     /// Whether dropped packets answer it, or show why the answer is what it is.

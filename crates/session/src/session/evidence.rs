@@ -102,6 +102,15 @@ impl Session {
         self.write_all()
     }
 
+    /// Makes what of page, answers and evidence is not there as it is at first.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn renew_files(&mut self) -> Result<(), SessionError> {
+        folder::make(&self.dir, &self.lab, &self.plan)?;
+        self.restore_evidence().map(drop)
+    }
+
     fn write_all(&self) -> Result<Vec<PathBuf>, SessionError> {
         let run = self.with(self.cache.evidence_for_files(&self.replayed.key))?;
         let wanted = Wanted {

@@ -17,22 +17,19 @@ const ANY_CLIENT: PortRange = PortRange {
     to: 65535,
 };
 
-/// One finding a rule that lets in too much.
-pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
+/// One finding a rule that lets in too much; and what is let in that none can meet.
+pub(super) fn excess(after: &Aftermath<'_>) -> (Vec<Finding>, Vec<reach::Excess>) {
     let plan = after.run.plan();
     let intents: Vec<_> = plan.intents.iter().map(|it| intent(plan, it)).collect();
     let before = after.untouched.control().resources();
     let now = after.run.control().resources();
     if let Some(rules) = reach::too_many(now) {
-        return vec![one_of_many(
-            plan,
-            rules,
-            reach::example(before, now, &intents),
-        )];
+        let example = reach::example(before, now, &intents);
+        return (vec![one_of_many(plan, rules, example)], Vec::new());
     }
-    let found = reach::excess(before, now, &intents);
-    let found = found.iter().filter(|it| it.can_pass);
-    found.map(|it| finding(plan, it)).collect()
+    let found = reach::excess(before, now, &intents).into_iter();
+    let (met, unmet): (Vec<_>, Vec<_>) = found.partition(|it| it.can_pass);
+    (met.iter().map(|it| finding(plan, it)).collect(), unmet)
 }
 
 /// What is said of a network with more rules than exact sets are made of.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wirelab_scenario::Compare;
 
-use super::table::Table;
+use super::table::{Kind, Table};
 use crate::finding::{Finding, FindingKind};
 
 /// Ways to match columns that are tried before names alone decide.
@@ -228,12 +228,28 @@ impl Difference {
         vec![side("right", &self.missing), side("yours", &self.extra)]
     }
 
+    /// The columns that hold values of another kind altogether, which no row can then have.
+    fn other_kinds(&self, wanted: &Table) -> Vec<String> {
+        let columns = wanted.names.iter().zip(&self.given.names).enumerate();
+        let other = columns.filter_map(|(index, (asked, theirs))| {
+            let kind = Kind::of(&wanted.values(index))?;
+            let own = Kind::of(&self.given.values(index)).filter(|own| *own != kind)?;
+            let how = match (kind, own) {
+                (Kind::Times, Kind::Numbers) => ": fromMillis() and from_unixtime() make times",
+                _ => "",
+            };
+            Some(format!("`{theirs}` has {own}, and `{asked}` was to have {kind}{how}"))
+        });
+        other.collect()
+    }
+
     pub(super) fn findings(&self, wanted: &Table) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(row) = self.missing.first() {
             let (gone, of) = (self.missing.len(), wanted.rows.len());
             let summary = format!("{gone} of {of} wanted rows are not in the result");
-            let finding = Finding::new(FindingKind::QueryMisses, summary);
+            let mut finding = Finding::new(FindingKind::QueryMisses, summary);
+            finding.evidence = self.other_kinds(wanted);
             findings.push(finding.expected(format!("a row {}", print(row))));
         }
         if let Some(row) = self.extra.first() {
@@ -293,6 +309,18 @@ mod tests {
     fn name(given: &Table, compare: Compare) -> Option<FindingKind> {
         let found = findings(&wanted(), given, compare, &Ways::ANY);
         found.first().map(|finding| finding.name)
+    }
+
+    #[test]
+    fn a_column_of_another_kind_is_told_beside_the_rows() {
+        let times: &[&[&str]] = &[&["2026-03-09 10:05:00.000", "3"]];
+        let numbers: &[&[&str]] = &[&["1773050700000", "3"]];
+        let [wanted, given] = [("w", times), ("b", numbers)]
+            .map(|(name, rows)| table(&[name, "lost"], rows));
+        let found = findings(&wanted, &given, Compare::Rows, &Ways::ANY);
+        let told = "`b` has numbers, and `w` was to have times: fromMillis() and from_unixtime() \
+                    make times";
+        assert_eq!(found[0].evidence, [told]);
     }
 
     #[test]

@@ -59,6 +59,40 @@ impl Table {
     }
 }
 
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Numbers,
+    Times,
+    Texts,
+}
+
+impl Kind {
+    /// Of values in their one form; `None` where they are of several kinds, or none is there.
+    pub(super) fn of(values: &[&str]) -> Option<Self> {
+        let mut kinds = values.iter().filter(|it| !it.is_empty()).map(|it| {
+            let is_time = it.parse::<jiff::civil::DateTime>().is_ok();
+            match it.parse::<f64>() {
+                Ok(_) => Self::Numbers,
+                Err(_) if is_time => Self::Times,
+                Err(_) => Self::Texts,
+            }
+        });
+        let first = kinds.next()?;
+        kinds.all(|it| it == first).then_some(first)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Numbers => "numbers",
+            Self::Times => "times",
+            Self::Texts => "texts",
+        })
+    }
+}
+
 /// Beyond it whole numbers are not exact in `f64`.
 const EXACT: f64 = 9e15;
 
@@ -81,7 +115,7 @@ fn canonical(cell: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::{Kind, canonical};
 
     #[test]
     fn a_number_is_one_however_it_was_computed_and_others_are_others() {
@@ -95,5 +129,13 @@ mod tests {
         assert!(!same("0.3333", "0.3334"));
         assert!(!same("10.0.1.5", "10.0.1.50"));
         assert_eq!(canonical(None), "");
+    }
+    #[test]
+    fn a_column_is_of_one_kind_or_of_none() {
+        assert_eq!(Kind::of(&["1", "", "2.5"]), Some(Kind::Numbers));
+        assert_eq!(Kind::of(&["2026-03-09 10:05:00.000"]), Some(Kind::Times));
+        assert_eq!(Kind::of(&["10.0.1.5"]), Some(Kind::Texts));
+        assert_eq!(Kind::of(&["10.0.1.5", "7"]), None);
+        assert_eq!(Kind::of(&[""]), None);
     }
 }

@@ -5,7 +5,7 @@
 //! once the next machine is started with it. So it is said, and costs nothing.
 
 use wirelab_model::{
-    NetworkAcl, NetworkAclEntry, Resources, RuleAction, SecurityGroup, SecurityGroupRule,
+    NetworkAcl, NetworkAclEntry, Resources, RuleAction, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 
 use super::Aftermath;
@@ -56,7 +56,7 @@ pub(super) fn rules(after: &Aftermath<'_>, unmet: &[reach::Excess]) -> Vec<Findi
 }
 
 /// The rules that are new in a group that no interface has: what others may send to whoever gets
-/// it. That all may go out is what every group begins with.
+/// it. That all may go out, and that all may speak in the default group, is what VPCs begin with.
 fn of_group(before: &Resources, now: &Resources, group: &SecurityGroup) -> Option<Vec<String>> {
     let id = &group.group_id;
     let mut interfaces = now.network_interfaces.values();
@@ -66,23 +66,32 @@ fn of_group(before: &Resources, now: &Resources, group: &SecurityGroup) -> Optio
     let earlier = before.security_groups.get(id);
     let earlier = earlier.map_or(&[][..], |it| &it.rules);
     let is_new = |rule: &&SecurityGroupRule| {
-        let same = |it: &SecurityGroupRule| it.security_group_rule_id == rule.security_group_rule_id;
-        !rule.is_egress && !earlier.iter().any(same)
+        let same =
+            |it: &SecurityGroupRule| it.security_group_rule_id == rule.security_group_rule_id;
+        let among_itself = rule.peer == RulePeer::Group(id.clone());
+        !rule.is_egress && !among_itself && !earlier.iter().any(same)
     };
     let new: Vec<_> = group.rules.iter().filter(is_new).map(reach::rule).collect();
     (!new.is_empty()).then_some(new)
 }
 
-/// The entries that are new in a list that no subnet has, and let something pass.
+/// The entries that are new in a list that no subnet has, and let something pass. A new VPC's own
+/// list lets everything pass from the beginning.
 fn of_list(before: &Resources, acl: &NetworkAcl) -> Option<Vec<String>> {
-    if !acl.associations.is_empty() {
+    let earlier = before.network_acls.get(&acl.network_acl_id);
+    let is_new_vpcs = acl.is_default && earlier.is_none();
+    if !acl.associations.is_empty() || is_new_vpcs {
         return None;
     }
-    let earlier = before.network_acls.get(&acl.network_acl_id);
     let is_new = |entry: &&NetworkAclEntry| {
         let is_old = earlier.is_some_and(|it| it.entries.contains(entry));
         entry.rule_action == RuleAction::Allow && !is_old
     };
-    let new: Vec<_> = acl.entries.iter().filter(is_new).map(reach::entry).collect();
+    let new: Vec<_> = acl
+        .entries
+        .iter()
+        .filter(is_new)
+        .map(reach::entry)
+        .collect();
     (!new.is_empty()).then_some(new)
 }

@@ -238,7 +238,9 @@ impl Difference {
                 (Kind::Times, Kind::Numbers) => ": fromMillis() and from_unixtime() make times",
                 _ => "",
             };
-            Some(format!("`{theirs}` has {own}, and `{asked}` was to have {kind}{how}"))
+            Some(format!(
+                "`{theirs}` has {own}, and `{asked}` was to have {kind}{how}"
+            ))
         });
         other.collect()
     }
@@ -315,8 +317,8 @@ mod tests {
     fn a_column_of_another_kind_is_told_beside_the_rows() {
         let times: &[&[&str]] = &[&["2026-03-09 10:05:00.000", "3"]];
         let numbers: &[&[&str]] = &[&["1773050700000", "3"]];
-        let [wanted, given] = [("w", times), ("b", numbers)]
-            .map(|(name, rows)| table(&[name, "lost"], rows));
+        let [wanted, given] =
+            [("w", times), ("b", numbers)].map(|(name, rows)| table(&[name, "lost"], rows));
         let found = findings(&wanted, &given, Compare::Rows, &Ways::ANY);
         let told = "`b` has numbers, and `w` was to have times: fromMillis() and from_unixtime() \
                     make times";

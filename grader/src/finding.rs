@@ -115,7 +115,7 @@ finding_kinds! {
     HealthyBroken = "healthy-broken", Error;
     /// Traffic that worked before, and works again, did not for a time.
     HealthyInterrupted = "healthy-interrupted", Error;
-    /// A machine that ran, or a flow log that recorded, is gone.
+    /// A machine that ran, a flow log that recorded, or a service of AWS's own is gone.
     ResourceLost = "resource-lost", Error;
     /// Other resources are gone that were there before.
     ResourceRemoved = "resource-removed", Note;

@@ -88,18 +88,25 @@ impl Submission {
         Ok(submission)
     }
 
-    /// Whether the journal holds anything that can repair.
+    /// Whether the journal holds anything that can repair. What it says of an entry's weight is
+    /// believed: who lies about it loses points.
     #[must_use]
     pub(crate) fn changes_something(&self) -> bool {
-        self.entries.iter().any(is_change)
+        self.entries.iter().any(is_step)
     }
 
-    /// How many calls of the API there are that change something or would, and how many commands
-    /// on machines.
+    /// How many calls of the API there are that change something, and how many commands on
+    /// machines that do.
     pub(crate) fn changes(&self) -> (usize, usize) {
         let is_call = |entry: &&Entry| matches!(entry.kind, EntryKind::Call { .. });
         let is_command = |entry: &&Entry| matches!(entry.kind, EntryKind::Host { .. });
-        let count = |is: &dyn Fn(&&Entry) -> bool| self.entries.iter().filter(is).count();
+        let count = |is: &dyn Fn(&&Entry) -> bool| {
+            self.entries
+                .iter()
+                .filter(|it| is_step(it))
+                .filter(is)
+                .count()
+        };
         (count(&is_call), count(&is_command))
     }
 
@@ -112,6 +119,11 @@ impl Submission {
 
 const fn is_change(entry: &Entry) -> bool {
     matches!(entry.kind, EntryKind::Call { .. } | EntryKind::Host { .. })
+}
+
+/// Whether it changed something: not a refused call, nor a command that only looks.
+const fn is_step(entry: &Entry) -> bool {
+    is_change(entry) && entry.weight.is_step()
 }
 
 /// The changes among `entries`, with no wait before or between them longer than `longest`.

@@ -34,8 +34,13 @@ const LONGEST: usize = 100;
 /// # Errors
 /// What is wrong with it, after "it".
 pub fn word(text: &str) -> Result<(), &'static str> {
-    // Line and paragraph separators, and what turns the direction of writing.
-    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Line and paragraph separators, what turns the direction of writing, and spaces without width.
+    let turns = |c| {
+        matches!(
+            c,
+            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}' | '\u{feff}'
+        ) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     match text.trim() {
         "" => Err("is empty"),
         trimmed if trimmed != text => Err("begins or ends with a space"),

@@ -111,6 +111,36 @@ fn a_check_that_was_turned_off_for_nothing_is_too_open() {
 }
 
 #[test]
+fn services_that_were_turned_off_are_missed() {
+    for call in [
+        "ec2:ModifyVpcAttribute VpcId=${vpc.data} EnableDnsSupport='{\"Value\":false}'",
+        "ec2:ModifyInstanceMetadataOptions InstanceId=${instance.app} HttpEndpoint=disabled",
+    ] {
+        let mut learner = on_replication();
+        learner.run(ALLOW_REPLIES);
+        learner.run(call);
+        assert_eq!(points(&learner), (5, vec![FindingKind::ResourceLost]));
+    }
+}
+
+#[test]
+fn a_public_address_is_seen_where_the_subnet_is_private_too() {
+    let mut learner = Learner::on("no-way-out", "no-route");
+    let addresses = resources(&learner).addresses.values();
+    let spare = learner.session.plan().names.id("address.spare").cloned();
+    let spare = addresses
+        .into_iter()
+        .find(|it| Some(it.allocation_id.as_str()) == spare.as_deref());
+    let spare = spare.expect("nobody has it").allocation_id.clone();
+    learner.run(&format!(
+        "ec2:CreateRoute RouteTableId=${{route_table.work}} DestinationCidrBlock=0.0.0.0/0 \
+         NatGatewayId=${{nat_gateway.a}}\n\
+         ec2:AssociateAddress AllocationId={spare} NetworkInterfaceId=${{network_interface.db}}"
+    ));
+    assert_eq!(points(&learner), (4, vec![FindingKind::TooOpen]));
+}
+
+#[test]
 fn rules_that_nobody_meets_so_far_are_remarked_on() {
     let mut learner = on_replication();
     learner.run(ALLOW_REPLIES);

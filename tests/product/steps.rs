@@ -285,11 +285,18 @@ fn where_the_seed_stays_the_journal_goes_on() {
     std::fs::write(&answer, "acl: network_acl.replica\n").expect("an answer");
     let again = place.wirelab(&["start", LAB, "--again"]).exits(0);
     let told = again.stderr;
-    assert!(told.contains("the journal goes on"), "{told}");
+    assert!(told.contains("its journal goes on"), "{told}");
     assert_eq!(std::fs::read_to_string(&answer).ok(), Some(form));
-    let aside = place.here().join(format!("{LAB}.1/answers/cause.txt"));
+    let aside = place.here().join(LAB).join("answers.1/cause.txt");
     let aside = std::fs::read_to_string(aside).expect("the earlier answer");
     assert_eq!(aside, "acl: network_acl.replica\n");
+
+    // Nor is another seed a way round.
+    let practice = ["start", LAB, "--again", "--seed", "8"];
+    place.wirelab(&practice).exits(0);
+    assert_eq!(taken(&place), 1);
+    let again = place.wirelab(&["start", LAB, "--again"]).exits(0);
+    assert!(again.stderr.contains("goes on"), "{}", again.stderr);
     let status = place.wirelab(&["status", "--json"]).exits(0).json();
     let tasks = status["tasks"].as_array().expect("tasks");
     let repair = tasks.iter().find(|it| it["name"] == "repair");

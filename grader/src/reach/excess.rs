@@ -144,7 +144,13 @@ pub(super) fn sample(
     };
     let own = regions.into_iter();
     let mut own = own.filter_map(|region| between(region).or_else(|| elsewhere(region)));
-    let forwarded = || packets.sample().filter(|_| place.forwards());
+    // Nobody forwards IPv6 for those who have none.
+    let has_v6 = || {
+        let mut interfaces = resources.network_interfaces.values();
+        interfaces.any(|it| !it.ipv6_addresses.is_empty())
+    };
+    let can_be = |packet: &Packet| packet.source.is_ipv4() || has_v6();
+    let forwarded = || packets.sample().filter(|it| place.forwards() && can_be(it));
     own.next().or_else(forwarded)
 }
 

@@ -221,6 +221,8 @@ impl Judge<'_> {
             return Ok(Check::passed(what, of));
         }
         let mut finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
+        let full = full_name(&plan.names, &expected, value);
+        let value = full.as_deref().unwrap_or(value);
         // What cannot be asked about what somebody has written is not shown.
         let shown = self.against(part, value)?.unwrap_or_default();
         finding.evidence = shown.lines;
@@ -479,6 +481,19 @@ impl Said<'_> {
         );
         Some(Finding::new(FindingKind::UnreadableAnswer, why))
     }
+}
+
+/// The full name of what is called by its short one, `replica`, where one of its kind is asked for.
+fn full_name(names: &Names, expected: &[String], value: &str) -> Option<String> {
+    let kinds = expected.iter().filter_map(|it| {
+        let name = names
+            .id(it)
+            .map(|_| it.as_str())
+            .or_else(|| names.name_of(it));
+        name?.split_once('.').map(|(kind, _)| kind)
+    });
+    let mut full = kinds.map(|kind| format!("{kind}.{}", value.trim()));
+    full.find(|it| names.id(it).is_some())
 }
 
 /// Whether `given` is one of the forms of `expected`: a value, or a resource of the scenario by its

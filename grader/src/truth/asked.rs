@@ -77,8 +77,11 @@ fn with_text(value: &Json, text: &str, things: &mut Vec<String>) -> bool {
             is_there
         }
         Json::Object(members) => {
-            // Every member is looked at: each may hold lists of its own.
-            let found = members.values().filter(|it| with_text(it, text, things));
+            // Every member is looked at: each may hold lists of its own. `RuleNumber 100` is one.
+            let found = members.iter().filter(|(name, it)| {
+                let is_named = !it.is_object() && !it.is_array();
+                with_text(it, text, things) || is_named && format!("{name} {}", plain(it)) == text
+            });
             found.count() > 0
         }
         scalar => plain(scalar).contains(text),

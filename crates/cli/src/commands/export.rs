@@ -56,6 +56,12 @@ enum Form {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    if arguments.out.is_some() && arguments.to != Form::Gradescope {
+        return Err(
+            Failure::usage("`--out` is for `--to gradescope`, which makes many files")
+                .hint("any other form is printed: `> FILE` keeps it"),
+        );
+    }
     let results = results(&arguments.folder)?;
     match arguments.to {
         Form::Csv => output::text(&forms::csv(&results))?,

@@ -33,6 +33,7 @@ use std::time::Duration;
 use serde::Serialize;
 use wirelab_grader::report::TaskReport;
 use wirelab_grader::{Grader, Submission};
+use wirelab_model::Seed;
 use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
 
@@ -60,6 +61,8 @@ struct Shown {
     solved: bool,
     /// Whether it is a prediction that cannot be changed: no hint is given for it.
     closed: bool,
+    /// Whether the course has drawn this seed for who learns here.
+    is_own_seed: bool,
 }
 
 /// No task is left that a hint helps.
@@ -170,7 +173,15 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
         solution: solution.filter(|_| taken > task.hints.len()),
         solved,
         closed,
+        is_own_seed: is_own_seed(session)?,
     })
+}
+
+fn is_own_seed(session: &Session) -> Result<bool, Failure> {
+    let course = folder::Course::above(session.dir())?;
+    let enrolled = course.as_ref().and_then(folder::Course::enrolled);
+    let own = enrolled.map(|it| Seed::whole(it.seed(&session.lab().name)));
+    Ok(own == Some(session.plan().seed))
 }
 
 /// What the last rung shows. A prediction has none: that would be what it is about.
@@ -244,10 +255,15 @@ fn print(hints: &Shown) -> String {
     }
     if let Some(solution) = &hints.solution {
         text += &format!(" {task} · the solution; it counts as assisted\n{solution}");
-        text += &format!(
-            " the same with another fault, for all points:  wirelab start {} --again\n",
-            hints.lab
-        );
+        let lab = &hints.lab;
+        text += &match hints.is_own_seed {
+            true => format!(
+                " the same with another fault, for practice:  wirelab start {lab} --again --seed 7\n"
+            ),
+            false => format!(
+                " the same with another fault, for all points:  wirelab start {lab} --again\n"
+            ),
+        };
         return text;
     }
     match hints.next_price {

@@ -101,28 +101,47 @@ fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
 }
 
 /// The lab anew, with what was there put aside. What somebody has paid for and predicted on a seed
-/// they know on that seed ever after: if it stays, so does the journal.
+/// they know on that seed ever after: where it has a run, here or aside, the journal of that goes
+/// on.
 fn start_over(
     folder: &Path,
     content: &Content,
     lab: &str,
     seed: Option<u64>,
 ) -> Result<Session, Failure> {
-    let earlier = Session::open(folder, content).ok();
-    let same = earlier.filter(|it| Some(it.plan().seed) == seed.map(Seed::whole));
-    let Some(mut session) = same else {
-        let aside = put_aside(folder, &[])?;
-        let aside = print::relative(&aside);
-        output::note(&format!("the earlier run is in {aside}"));
-        return folder::create(folder, content, lab, seed);
+    let seed = seed.map(Seed::whole);
+    let run_of_seed = |folder: &Path| {
+        let session = Session::open(folder, content).ok()?;
+        (session.lab().name == lab && Some(session.plan().seed) == seed).then_some(session)
+    };
+    let mut session = match run_of_seed(folder) {
+        Some(session) => session,
+        None => {
+            let earlier = asides(folder).take_while(|it| it.exists());
+            let earlier = earlier.filter(|it| run_of_seed(it).is_some()).last();
+            let aside = put_aside(folder)?;
+            let shown = print::relative(&aside);
+            output::note(&format!("the earlier run is in {shown}"));
+            let Some(earlier) = earlier else {
+                return folder::create(folder, content, lab, seed.map(|seed| seed.fault));
+            };
+            move_all(&earlier, folder)?;
+            std::fs::remove_dir(&earlier)?;
+            folder::open_in(folder)?
+        }
     };
     session.reset()?;
-    let aside = put_aside(folder, &[".wirelab", "evidence"])?;
+    let answers = folder.join("answers");
+    let aside = asides(&answers).find(|path| !path.exists());
+    let aside = aside.expect("numbers do not end");
+    if answers.exists() {
+        std::fs::rename(&answers, &aside)?;
+    }
     session.renew_files()?;
     let aside = print::relative(&aside);
     output::note(&format!(
-        "the seed is the same, so the journal goes on, with hints and predictions; the earlier \
-         answers are in {aside}"
+        "this seed had been started: its journal goes on, with hints, predictions and what checks \
+         gave; the answers of that time are in {aside}, and what is handed in is what is there now"
     ));
     Ok(session)
 }
@@ -143,23 +162,30 @@ fn refuse_below(lab: &str) -> Result<(), Failure> {
     }
 }
 
-/// Moves what is in the folder of an earlier run, but for `kept`, to `LAB.1`, `LAB.2`, ... The
-/// folder itself stays: shells may be in it.
-fn put_aside(folder: &Path, kept: &[&str]) -> Result<PathBuf, Failure> {
-    let aside = (1_u32..)
-        .map(|number| folder.with_extension(number.to_string()))
-        .find(|path| !path.exists())
-        .expect("numbers do not end");
+/// `PATH.1`, `PATH.2`, ...
+fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1_u32..).map(|number| path.with_extension(number.to_string()))
+}
+
+/// Moves what is in the folder of an earlier run to `LAB.1`, `LAB.2`, ... The folder itself stays:
+/// shells may be in it.
+fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
+    let aside = asides(folder).find(|path| !path.exists());
+    let aside = aside.expect("numbers do not end");
     std::fs::create_dir(&aside)?;
+    move_all(folder, &aside)?;
+    Ok(aside)
+}
+
+fn move_all(from: &Path, to: &Path) -> Result<(), Failure> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(from)? {
         names.push(entry?.file_name());
     }
-    names.retain(|name| !kept.iter().any(|kept| name == kept));
     // The journal goes last: until then the run is still here, and its way can be gone again.
     names.sort_by_key(|name| name == ".wirelab");
     for name in names {
-        std::fs::rename(folder.join(&name), aside.join(&name))?;
+        std::fs::rename(from.join(&name), to.join(&name))?;
     }
-    Ok(aside)
+    Ok(())
 }

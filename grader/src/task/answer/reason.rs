@@ -32,9 +32,16 @@ fn what(run: &Run, part: &AnswerPart, value: &str) -> String {
         return "it is in the network, and another one is asked for".to_owned();
     }
     if !part.choices.is_empty() {
-        return format!("of {} it is another one", part.choices.join(", "));
+        let mut choices = part.choices.iter();
+        let meant = choices.find(|choice| super::same(names, choice, value));
+        let other = format!("of {} it is another one", part.choices.join(", "));
+        return match meant.filter(|it| *it != value) {
+            Some(meant) => format!("that is `{meant}`, and {other}"),
+            None => other,
+        };
     }
-    let is_number = |text: &str| text.parse::<f64>().is_ok();
+    // `*` is how the number of a list's final deny is written.
+    let is_number = |text: &str| text == "*" || text.parse::<f64>().is_ok();
     let asks_number = match run.plan().resolve(&part.expected) {
         Ok(serde_json::Value::String(text)) => is_number(&text),
         Ok(other) => other.is_number(),

@@ -3,12 +3,14 @@
 //!
 //! It is the difference of two worlds, the repaired one and the one that nobody touched. Which
 //! resources a repair needs is not known (any that works is right), so most of it is a remark; a
-//! machine that ran or a flow log that recorded is nobody's fault, and its loss is harm.
+//! machine that ran, a flow log that recorded, names that were answered are nobody's fault, and
+//! their loss is harm.
 
 use std::collections::BTreeSet;
 
 use wirelab_model::{
-    Change, Instance, InstanceState, Resource, ResourceRef, Resources, VpcEndpointType,
+    Change, Instance, InstanceState, NatGateway, NatGatewayState, Resource, ResourceRef, Resources,
+    VpcEndpointType,
 };
 
 use super::Aftermath;
@@ -18,8 +20,8 @@ use crate::finding::{Finding, FindingKind};
 /// So many removed resources are named.
 const NAMED: usize = 5;
 
-/// A finding a machine or flow log that ran and does not any more, but for `clients`, of which
-/// something is said elsewhere.
+/// A finding a machine, flow log or service of AWS's own that ran and does not any more, but for the
+/// machines whose traffic is the symptom, of which something is said elsewhere.
 pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
     let names = &after.run.plan().names;
     let (was, now) = worlds(after);
@@ -50,19 +52,43 @@ pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
     let logs = was.flow_logs.keys();
     let logs = logs.filter(|id| !now.flow_logs.contains_key(*id));
     let logs = logs.map(|id| (id.as_str(), "deleted"));
+    let names_of = was.vpcs.values().filter(|it| it.enable_dns_support);
+    let names_of = names_of.filter_map(|it| {
+        let now = now.vpcs.get(&it.vpc_id)?;
+        (!now.enable_dns_support).then_some((it.vpc_id.as_str(), "turned off the name server of"))
+    });
+    let metadata = was.instances.values();
+    let metadata = metadata.filter_map(|it| {
+        let now = now.instances.get(&it.instance_id)?;
+        let is_off = it.metadata_options.http_endpoint && !now.metadata_options.http_endpoint;
+        is_off.then_some((
+            it.instance_id.as_str(),
+            "turned off the metadata service of",
+        ))
+    });
     let finding = |(id, what): (&str, &str)| {
         let summary = format!("you also {what} {}", named(names, id));
         let finding = Finding::new(FindingKind::ResourceLost, summary);
         finding.expected("it goes on as before").observed(what)
     };
-    machines.chain(logs).map(finding).collect()
+    let services = names_of.chain(metadata);
+    machines.chain(logs).chain(services).map(finding).collect()
 }
 
 /// Other resources that are gone, for the learner to know.
 pub(super) fn removed(after: &Aftermath<'_>) -> Option<Finding> {
     let names = &after.run.plan().names;
     let (was, now) = worlds(after);
+    let is_gone = |it: &NatGateway| {
+        let ends = [NatGatewayState::Deleting, NatGatewayState::Deleted];
+        let had = was.nat_gateways.get(&it.nat_gateway_id);
+        ends.contains(&it.state) && had.is_some_and(|it| it.state == NatGatewayState::Available)
+    };
     let gone = was.diff(now).into_iter().filter_map(|change| match change {
+        // It is described for an hour after its end.
+        Change::Put(Resource::NatGateway(it)) if is_gone(&it) => {
+            Some(named(names, it.nat_gateway_id.as_str()))
+        }
         Change::Remove(ResourceRef::Instance(_) | ResourceRef::FlowLog(_)) => None,
         // They go with what they belong to.
         Change::Remove(ResourceRef::NetworkInterface(_)) => None,

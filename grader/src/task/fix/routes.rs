@@ -1,5 +1,7 @@
-//! What puts machines on the internet: routes that make a subnet public, and public addresses in a
-//! public subnet. No list or group shows either, and every control behind counts on its absence.
+//! What puts machines on the internet: routes that make a subnet public, and public addresses. No
+//! list or group shows either, and every control behind counts on its absence. Where a subnet has no
+//! route to the internet gateway, packets to a public address there come in all the same; only the
+//! answers go another way.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,8 +16,8 @@ use super::Aftermath;
 use super::least::named;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 
-/// One finding a subnet that has a route to an internet gateway now, and one a machine that has a
-/// public address there; neither of which would be so if nobody had done anything, nor was before
+/// One finding a subnet that has a route to an internet gateway now, and one a machine elsewhere that
+/// has a public address; neither of which would be so if nobody had done anything, nor was before
 /// something broke.
 pub(super) fn made_public(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();
@@ -59,17 +61,19 @@ fn new<K: Ord, V, const N: usize>(
     now.into_iter().filter(is_new).collect()
 }
 
-/// Machines' interfaces with a public address in a public subnet, and what makes them so.
+/// Machines' interfaces with a public address, behind an internet gateway, and what makes them so.
 fn reachable(resources: &Resources) -> BTreeMap<NetworkInterfaceId, String> {
-    let public = public(resources);
     let interfaces = resources.network_interfaces.values();
     let machines = interfaces.filter(|it| it.interface_type == InterfaceType::Interface);
     let reached = machines.filter_map(|interface| {
-        let route = public.get(&interface.subnet_id)?;
+        let vpc = Some(&interface.vpc_id);
+        let mut gateways = resources.internet_gateways.values();
+        let gateway = gateways.find(|it| it.vpc_id.as_ref() == vpc)?;
         let mut own = interface.private_ip_addresses.iter();
         let address = own.find_map(|it| it.association.as_ref())?.public_ip;
         let id = &interface.network_interface_id;
-        Some((id.clone(), format!("{address} -> {id}, {route}")))
+        let gateway = &gateway.internet_gateway_id;
+        Some((id.clone(), format!("{address} -> {id}, by {gateway}")))
     });
     reached.collect()
 }

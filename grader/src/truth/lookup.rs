@@ -8,8 +8,8 @@ use wirelab_model::IpNet;
 use super::Value;
 use super::ask::{Answer, SHOWN};
 
-/// Whether a table, `PREFIX TARGET, PREFIX TARGET`, sends a packet to a target: of the prefixes that
-/// contain its address the longest decides (RFC 1812, section 5.2.4.3), wherever it stands.
+/// Whether a table, `PREFIX TARGET, PREFIX TARGET`, sends a packet to a target: of the prefixes
+/// that contain its address the longest decides (RFC 1812, section 5.2.4.3), wherever it stands.
 pub(super) fn lookup(address: &str, table: &str, target: &str) -> Answer {
     let of = address.parse::<IpAddr>();
     let of = of.map_err(|_| format!("`{address}` is no address"))?;

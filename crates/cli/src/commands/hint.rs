@@ -255,15 +255,12 @@ fn print(hints: &Shown) -> String {
     }
     if let Some(solution) = &hints.solution {
         text += &format!(" {task} · the solution; it counts as assisted\n{solution}");
-        let lab = &hints.lab;
-        text += &match hints.is_own_seed {
-            true => format!(
-                " the same with another fault, for practice:  wirelab start {lab} --again --seed 7\n"
-            ),
-            false => format!(
-                " the same with another fault, for all points:  wirelab start {lab} --again\n"
-            ),
+        let (what_for, seed) = match hints.is_own_seed {
+            true => ("practice", " --seed 7"),
+            false => ("all points", ""),
         };
+        let start = format!("wirelab start {} --again{seed}", hints.lab);
+        text += &format!(" the same with another fault, for {what_for}:  {start}\n");
         return text;
     }
     match hints.next_price {

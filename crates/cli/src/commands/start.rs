@@ -117,8 +117,8 @@ fn start_over(
     let mut session = match run_of_seed(folder) {
         Some(session) => session,
         None => {
-            let earlier = asides(folder).take_while(|it| it.exists());
-            let earlier = earlier.filter(|it| run_of_seed(it).is_some()).last();
+            let earlier = put_aside_before(folder)?;
+            let earlier = earlier.into_iter().rfind(|it| run_of_seed(it).is_some());
             let aside = put_aside(folder)?;
             let shown = print::relative(&aside);
             output::note(&format!("the earlier run is in {shown}"));
@@ -165,6 +165,21 @@ fn refuse_below(lab: &str) -> Result<(), Failure> {
 /// `PATH.1`, `PATH.2`, ...
 fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
     (1_u32..).map(|number| path.with_extension(number.to_string()))
+}
+
+/// Those that are there: one whose run goes on has left its number free.
+fn put_aside_before(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder.parent().unwrap_or(folder))? {
+        let path = entry?.path();
+        let number = path
+            .extension()
+            .and_then(|it| it.to_str()?.parse::<u32>().ok());
+        let is_ours = path.file_stem() == folder.file_name();
+        found.extend(number.filter(|_| is_ours).map(|number| (number, path)));
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Moves what is in the folder of an earlier run to `LAB.1`, `LAB.2`, ... The folder itself stays:

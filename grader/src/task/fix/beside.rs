@@ -20,8 +20,8 @@ use crate::finding::{Finding, FindingKind};
 /// So many removed resources are named.
 const NAMED: usize = 5;
 
-/// A finding a machine, flow log or service of AWS's own that ran and does not any more, but for the
-/// machines whose traffic is the symptom, of which something is said elsewhere.
+/// A finding a machine, flow log or service of AWS's own that ran and does not any more, but for
+/// the machines whose traffic is the symptom, of which something is said elsewhere.
 pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
     let names = &after.run.plan().names;
     let (was, now) = worlds(after);

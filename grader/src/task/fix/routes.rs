@@ -1,7 +1,7 @@
 //! What puts machines on the internet: routes that make a subnet public, and public addresses. No
-//! list or group shows either, and every control behind counts on its absence. Where a subnet has no
-//! route to the internet gateway, packets to a public address there come in all the same; only the
-//! answers go another way.
+//! list or group shows either, and every control behind counts on its absence. Where a subnet has
+//! no route to the internet gateway, packets to a public address there come in all the same; only
+//! the answers go another way.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,8 +16,8 @@ use super::Aftermath;
 use super::least::named;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 
-/// One finding a subnet that has a route to an internet gateway now, and one a machine elsewhere that
-/// has a public address; neither of which would be so if nobody had done anything, nor was before
+/// One finding a subnet that has a route to an internet gateway now, and one a machine elsewhere
+/// that has a public address; neither of which would be so if nobody had done anything, nor was before
 /// something broke.
 pub(super) fn made_public(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();

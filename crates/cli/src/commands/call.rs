@@ -210,15 +210,20 @@ fn unquoted(parameter: &str) -> Result<(), Failure> {
     let Some((name, text)) = parameter.split_once('=') else {
         return Ok(());
     };
-    let is_json = serde_json::from_str::<Value>(text).is_ok();
+    let Err(why) = serde_json::from_str::<Value>(text) else {
+        return Ok(());
+    };
     let is_piece = text.split_once(':').is_some_and(|(key, _)| {
         matches!(
             key,
             "From" | "To" | "Name" | "Values" | "Type" | "Code" | "Key" | "Value"
         )
     });
-    if is_json || !(is_piece || text.starts_with(['{', '['])) {
+    if !(is_piece || text.starts_with(['{', '['])) {
         return Ok(());
+    }
+    if text.contains('"') {
+        return Err(Failure::usage(format!("`{parameter}` is no JSON: {why}")));
     }
     Err(Failure::usage(format!(
         "`{parameter}` is no JSON: the shell took its quotation marks"

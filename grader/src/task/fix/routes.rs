@@ -17,8 +17,8 @@ use super::least::named;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 
 /// One finding a subnet that has a route to an internet gateway now, and one a machine elsewhere
-/// that has a public address; neither of which would be so if nobody had done anything, nor was before
-/// something broke.
+/// that has a public address; neither of which would be so if nobody had done anything, nor was
+/// before something broke.
 pub(super) fn made_public(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();
     let before = [

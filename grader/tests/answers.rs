@@ -137,7 +137,6 @@ const GIVES_AWAY: [(&str, &str, &str); 1] = [("no-way-out", "target", "none")];
 
 /// `WIRELAB_SEEDS=64` tries so many.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "how many is said from outside")]
 fn a_wrong_choice_stands_beside_what_speaks_against_it_on_every_seed() {
     let seeds = std::env::var("WIRELAB_SEEDS").ok();
     let seeds: u64 = seeds.and_then(|it| it.parse().ok()).unwrap_or(2);

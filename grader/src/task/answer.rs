@@ -143,7 +143,7 @@ pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
             Err(unreadable(why))
         }
         // A value on the line below is an answer, and none that is read.
-        (Some(_), None) if text.lines().any(|line| stands_alone(line)) => {
+        (Some(_), None) if text.lines().any(stands_alone) => {
             let why = format!("`{part}:` has no value in its line: write `{part}: ...`");
             Err(unreadable(why))
         }

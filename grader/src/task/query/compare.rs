@@ -194,7 +194,7 @@ impl Difference {
     /// What the first finding is about, if that is a row.
     pub(super) fn subject(&self, wanted: &Table) -> Option<Subject> {
         let missing = self.missing.first().map(|row| (row, true));
-        let (row, is_missing) = missing.or(self.extra.first().map(|row| (row, false)))?;
+        let (row, is_missing) = missing.or_else(|| Some((self.extra.first()?, false)))?;
         Some(Subject::of(row, &wanted.names, is_missing))
     }
 
@@ -217,9 +217,10 @@ impl Difference {
                 Some(_) => alike,
                 None => rows.first(),
             };
-            let row = row.map_or("no such row".to_owned(), |row| {
-                format!("a row {}", print(row))
-            });
+            let row = match row {
+                Some(row) => format!("a row {}", print(row)),
+                None => "no such row".to_owned(),
+            };
             format!("{what}, over these alone: {row}")
         };
         if self.missing.is_empty() && self.extra.is_empty() {

@@ -101,8 +101,8 @@ pub(super) fn in_wireshark((file, number): &(PathBuf, Option<usize>)) -> String 
 /// Whether programs can have windows: X11 and Wayland say where in a variable, macOS always can.
 fn has_windows() -> bool {
     let names = ["DISPLAY", "WAYLAND_DISPLAY"];
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
-    cfg!(target_os = "macos") || names.iter().any(|name| is_set(&name))
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
+    cfg!(target_os = "macos") || names.into_iter().any(is_set)
 }
 
 /// Starts a program that goes on when we end, and whose end somebody waits for.

@@ -35,16 +35,14 @@ const LONGEST: usize = 100;
 /// What is wrong with it, after "it".
 pub fn word(text: &str) -> Result<(), &'static str> {
     // Line and paragraph separators, what turns the direction of writing, and spaces without width.
-    let turns = |c| {
-        matches!(
-            c,
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}' | '\u{feff}'
-        ) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let unseen = |c| {
+        matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     match text.trim() {
         "" => Err("is empty"),
         trimmed if trimmed != text => Err("begins or ends with a space"),
-        _ if text.contains(|c: char| c.is_control() || turns(c)) => Err("has control characters"),
+        _ if text.contains(|c: char| c.is_control() || unseen(c)) => Err("has control characters"),
         _ if text.chars().count() > LONGEST => Err("is longer than 100 characters"),
         _ => Ok(()),
     }

@@ -61,6 +61,11 @@ impl Enrolled {
     pub(crate) fn seed(&self, lab: &str) -> u64 {
         wirelab_grader::variant::seed(&self.course, &self.learner, lab)
     }
+
+    /// Whether a run has the seed that the course has drawn for who learns here.
+    pub(crate) fn has_drawn(&self, session: &Session) -> bool {
+        session.plan().seed == Seed::whole(self.seed(&session.lab().name))
+    }
 }
 
 /// A course's code or a learner's name, as an option takes it.

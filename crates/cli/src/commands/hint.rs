@@ -33,12 +33,12 @@ use std::time::Duration;
 use serde::Serialize;
 use wirelab_grader::report::TaskReport;
 use wirelab_grader::{Grader, Submission};
-use wirelab_model::Seed;
 use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
 
 use crate::commands::{author, check, predict};
 use crate::failure::{Code, Failure};
+use crate::folder::Course;
 use crate::{folder, output};
 
 /// How far up a task's ladder one is.
@@ -178,10 +178,9 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
 }
 
 fn is_own_seed(session: &Session) -> Result<bool, Failure> {
-    let course = folder::Course::above(session.dir())?;
-    let enrolled = course.as_ref().and_then(folder::Course::enrolled);
-    let own = enrolled.map(|it| Seed::whole(it.seed(&session.lab().name)));
-    Ok(own == Some(session.plan().seed))
+    let course = Course::above(session.dir())?;
+    let enrolled = course.as_ref().and_then(Course::enrolled);
+    Ok(enrolled.is_some_and(|it| it.has_drawn(session)))
 }
 
 /// What the last rung shows. A prediction has none: that would be what it is about.

@@ -132,8 +132,7 @@ fn start_over(
     };
     session.reset()?;
     let answers = folder.join("answers");
-    let aside = asides(&answers).find(|path| !path.exists());
-    let aside = aside.expect("numbers do not end");
+    let aside = free(&answers);
     if answers.exists() {
         std::fs::rename(&answers, &aside)?;
     }
@@ -162,12 +161,14 @@ fn refuse_below(lab: &str) -> Result<(), Failure> {
     }
 }
 
-/// `PATH.1`, `PATH.2`, ...
-fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
-    (1_u32..).map(|number| path.with_extension(number.to_string()))
+/// The first of `PATH.1`, `PATH.2`, ... that is not there.
+fn free(path: &Path) -> PathBuf {
+    let mut asides = (1_u32..).map(|number| path.with_extension(number.to_string()));
+    let free = asides.find(|it| !it.exists());
+    free.expect("numbers do not end")
 }
 
-/// Those that are there: one whose run goes on has left its number free.
+/// The runs that were put aside: one that goes on again has left its number free.
 fn put_aside_before(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder.parent().unwrap_or(folder))? {
@@ -185,8 +186,7 @@ fn put_aside_before(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// Moves what is in the folder of an earlier run to `LAB.1`, `LAB.2`, ... The folder itself stays:
 /// shells may be in it.
 fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
-    let aside = asides(folder).find(|path| !path.exists());
-    let aside = aside.expect("numbers do not end");
+    let aside = free(folder);
     std::fs::create_dir(&aside)?;
     move_all(folder, &aside)?;
     Ok(aside)

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use wirelab_grader::batch::{Limits, too_large};
 use wirelab_grader::submitted::Submitted;
-use wirelab_model::Seed;
 use wirelab_session::Session;
 
 use crate::args::{Json, TEMPLATE};
@@ -188,7 +187,7 @@ fn enrol(submitted: &mut Submitted, session: &Session) -> Result<(), Failure> {
     };
     submitted.learner = Some(enrolled.learner.clone());
     submitted.seal();
-    if submitted.seed != Seed::whole(enrolled.seed(&submitted.lab)) {
+    if !enrolled.has_drawn(session) {
         output::note(
             "warning: this run has another seed than your course has drawn for you, and may be \
              refused there; `wirelab start LAB --again` starts that one",

@@ -32,8 +32,7 @@ fn what(run: &Run, part: &AnswerPart, value: &str) -> String {
         return "it is in the network, and another one is asked for".to_owned();
     }
     if !part.choices.is_empty() {
-        let mut choices = part.choices.iter();
-        let meant = choices.find(|choice| super::same(names, choice, value));
+        let meant = super::plain(names, part, value);
         let other = format!("of {} it is another one", part.choices.join(", "));
         return match meant.filter(|it| *it != value) {
             Some(meant) => format!("that is `{meant}`, and {other}"),

@@ -52,8 +52,8 @@ pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
     let logs = was.flow_logs.keys();
     let logs = logs.filter(|id| !now.flow_logs.contains_key(*id));
     let logs = logs.map(|id| (id.as_str(), "deleted"));
-    let names_of = was.vpcs.values().filter(|it| it.enable_dns_support);
-    let names_of = names_of.filter_map(|it| {
+    let resolvers = was.vpcs.values().filter(|it| it.enable_dns_support);
+    let resolvers = resolvers.filter_map(|it| {
         let now = now.vpcs.get(&it.vpc_id)?;
         (!now.enable_dns_support).then_some((it.vpc_id.as_str(), "turned off the name server of"))
     });
@@ -71,7 +71,7 @@ pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
         let finding = Finding::new(FindingKind::ResourceLost, summary);
         finding.expected("it goes on as before").observed(what)
     };
-    let services = names_of.chain(metadata);
+    let services = resolvers.chain(metadata);
     machines.chain(logs).chain(services).map(finding).collect()
 }
 
